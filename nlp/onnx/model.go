@@ -1,0 +1,235 @@
+package onnx
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// The files of a model folder, as Hugging Face's save_pretrained and ONNX exporters lay them out.
+const (
+	configFile    = "config.json"
+	tokenizerFile = "tokenizer.json"
+	settingsFile  = "charthand.json"
+)
+
+var graphFiles = []string{"model.onnx", "onnx/model.onnx"}
+
+// Settings is how a model folder wants to be run: its charthand.json, which it may lack.
+type Settings struct {
+	// Name is what resources call the model; the folder's config may name it too.
+	Name string `json:"name"`
+	// Version is the model's own version.
+	Version string `json:"version"`
+	Decode  struct {
+		// Viterbi finds the most probable sequence of tags over whole words in which every I- follows its own kind;
+		// without it each token takes its best tag, as the Hugging Face pipeline does.
+		Viterbi bool `json:"viterbi"`
+	} `json:"decode"`
+	Window struct {
+		// Tokens is the length of a window, special tokens not counted; 0 is as long as the model allows.
+		Tokens int `json:"tokens"`
+		// Overlap is how many tokens neighbouring windows share where a text cannot be cut at the end of a sentence.
+		Overlap int `json:"overlap"`
+	} `json:"window"`
+}
+
+// Model is a token classifier with its tokenizer. It is safe for concurrent use until it is closed.
+type Model struct {
+	*Tokenizer
+	session *session
+	// Labels are the model's output columns in order ("O", "B-Medication", …).
+	Labels []string
+	// MaxTokens is the longest window that the model takes, special tokens not counted.
+	MaxTokens int
+	Settings  Settings
+	// Digest is the SHA-256 of the graph, in hexadecimal.
+	Digest string
+}
+
+// config is the part of config.json that is read here.
+type config struct {
+	ID2Label     map[string]string `json:"id2label"`
+	MaxPositions int               `json:"max_position_embeddings"`
+	ModelType    string            `json:"model_type"`
+	NameOrPath   string            `json:"_name_or_path"`
+}
+
+// Load reads a model folder. workers is how many windows may run at once; 0 is one for each processor. Everything that is
+// missing or does not fit comes back in one error.
+func Load(folder fs.FS, workers int) (*Model, error) {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	m := &Model{}
+	var faults []error
+	fault := func(file string, err error) { faults = append(faults, fmt.Errorf("%s: %w", file, err)) }
+
+	if err := m.readConfig(folder); err != nil {
+		fault(configFile, err)
+	}
+	if err := m.readSettings(folder); err != nil {
+		fault(settingsFile, err)
+	}
+	if data, err := fs.ReadFile(folder, tokenizerFile); err != nil {
+		fault(tokenizerFile, missing(err))
+	} else if m.Tokenizer, err = NewTokenizer(data); err != nil {
+		fault(tokenizerFile, err)
+	}
+	file, graph, err := readGraph(folder)
+	if err != nil {
+		fault(file, err)
+	} else if err := openLibrary(); err != nil {
+		faults = append(faults, err)
+	} else {
+		sum := sha256.Sum256(graph)
+		m.Digest = hex.EncodeToString(sum[:])
+		if m.session, err = newSession(graph, workers); err != nil {
+			fault(file, err)
+		} else if err := m.probe(); err != nil {
+			fault(file, err)
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(append(faults, m.Close())...)
+	}
+	return m, nil
+}
+
+func (m *Model) readConfig(folder fs.FS) error {
+	data, err := fs.ReadFile(folder, configFile)
+	if err != nil {
+		return missing(err)
+	}
+	var c config
+	if err := json.Unmarshal(data, &c); err != nil {
+		return fmt.Errorf("not the JSON of a model: %w", err)
+	}
+	if len(c.ID2Label) == 0 {
+		return errors.New("id2label is missing: it is no token classifier")
+	}
+	m.Labels = make([]string, len(c.ID2Label))
+	var faults []error
+	for key, label := range c.ID2Label {
+		i, err := strconv.Atoi(key)
+		if err != nil || i < 0 || i >= len(m.Labels) {
+			faults = append(faults, fmt.Errorf("id2label has the key %q, expected 0 to %d", key, len(m.Labels)-1))
+			continue
+		}
+		m.Labels[i] = label
+	}
+	m.Settings.Name = c.NameOrPath
+	if m.Settings.Name == "" {
+		m.Settings.Name = c.ModelType
+	}
+	m.MaxTokens = c.MaxPositions
+	if strings.Contains(c.ModelType, "roberta") {
+		m.MaxTokens -= 2 // its positions begin after the padding's
+	}
+	if m.MaxTokens <= 0 {
+		m.MaxTokens = 512
+	}
+	return errors.Join(faults...)
+}
+
+func (m *Model) readSettings(folder fs.FS) error {
+	data, err := fs.ReadFile(folder, settingsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&m.Settings); err != nil {
+		return err
+	}
+	if w := m.Settings.Window; w.Tokens < 0 || w.Overlap < 0 || (w.Tokens > 0 && w.Overlap >= w.Tokens) {
+		return fmt.Errorf("a window of %d tokens cannot overlap by %d", w.Tokens, w.Overlap)
+	}
+	return nil
+}
+
+func readGraph(folder fs.FS) (name string, graph []byte, err error) {
+	for _, name = range graphFiles {
+		graph, err = fs.ReadFile(folder, name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return name, graph, err
+		}
+	}
+	return graphFiles[0], nil, fmt.Errorf("missing (nor is there %s)", strings.Join(graphFiles[1:], ", "))
+}
+
+// missing shortens what the file system says of a file that is not there.
+func missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("missing")
+	}
+	return err
+}
+
+// probe runs the smallest window, so that labels that do not fit the output are found before the first note.
+func (m *Model) probe() error {
+	if m.Tokenizer == nil || m.Labels == nil {
+		return nil // already a fault
+	}
+	m.MaxTokens -= len(m.prefix) + len(m.suffix)
+	ids := append(append([]int64{}, m.prefix...), m.suffix...)
+	if len(ids) == 0 {
+		ids = []int64{0}
+	}
+	logits, err := m.session.run(context.Background(), ids)
+	if err != nil {
+		return err
+	}
+	if got := len(logits) / len(ids); got != len(m.Labels) {
+		return fmt.Errorf("the output has %d labels, %s names %d", got, configFile, len(m.Labels))
+	}
+	return nil
+}
+
+// Logits gives, for each token of a window, the model's logit for each label: len(tokens) rows of len(Labels). Special
+// tokens are added around the window and taken away again. It is the same whatever else runs at the time.
+func (m *Model) Logits(ctx context.Context, tokens []Token) ([]float32, error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	if len(tokens) > m.MaxTokens {
+		return nil, fmt.Errorf("a window of %d tokens is longer than the model's %d", len(tokens), m.MaxTokens)
+	}
+	ids := make([]int64, 0, len(m.prefix)+len(tokens)+len(m.suffix))
+	ids = append(ids, m.prefix...)
+	for _, t := range tokens {
+		ids = append(ids, t.ID)
+	}
+	ids = append(ids, m.suffix...)
+	logits, err := m.session.run(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	first := len(m.prefix) * len(m.Labels)
+	return logits[first : first+len(tokens)*len(m.Labels)], nil
+}
+
+// Workers is how many windows run at once.
+func (m *Model) Workers() int { return cap(m.session.slots) }
+
+// Close frees the native memory. The caller sees to it that nothing runs any more.
+func (m *Model) Close() error {
+	var faults []error
+	if m.Tokenizer != nil {
+		faults = append(faults, m.Tokenizer.Close())
+	}
+	if m.session != nil {
+		faults = append(faults, m.session.close())
+	}
+	return errors.Join(faults...)
+}

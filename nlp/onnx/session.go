@@ -1,0 +1,125 @@
+package onnx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// Names of the graph's inputs that charthand can give, and of the output that it reads.
+const (
+	inputIDs     = "input_ids"
+	inputMask    = "attention_mask"
+	inputTypeIDs = "token_type_ids"
+	outputLogits = "logits"
+)
+
+// session is a loaded graph. Each Run gives one window alone, without padding: with weights quantised to int8 the scale of
+// the activations is taken over the whole batch, and a neighbour would change the answer.
+type session struct {
+	native *ort.DynamicAdvancedSession
+	inputs []string
+	// slots bounds how many windows run at once.
+	slots chan struct{}
+}
+
+// newSession loads a graph and checks what it takes and gives; all that does not fit comes back in one error.
+func newSession(graph []byte, workers int) (*session, error) {
+	inputs, outputs, err := ort.GetInputOutputInfoWithONNXData(graph)
+	if err != nil {
+		return nil, fmt.Errorf("not an ONNX graph that this runtime can read: %w", err)
+	}
+	s := &session{slots: make(chan struct{}, workers)}
+	var faults []error
+	for _, input := range inputs {
+		if !slices.Contains([]string{inputIDs, inputMask, inputTypeIDs}, input.Name) {
+			faults = append(faults, fmt.Errorf("the graph needs an input %q, which charthand does not give", input.Name))
+		}
+		if input.DataType != ort.TensorElementDataTypeInt64 {
+			faults = append(faults, fmt.Errorf("the graph's input %q is %s, expected int64", input.Name, input.DataType))
+		}
+		s.inputs = append(s.inputs, input.Name)
+	}
+	if !slices.Contains(s.inputs, inputIDs) {
+		faults = append(faults, fmt.Errorf("the graph has no input %q", inputIDs))
+	}
+	found := slices.IndexFunc(outputs, func(o ort.InputOutputInfo) bool { return o.Name == outputLogits })
+	switch {
+	case found < 0:
+		faults = append(faults, fmt.Errorf("the graph has no output %q: it is no token classifier", outputLogits))
+	case len(outputs[found].Dimensions) != 3:
+		faults = append(faults, fmt.Errorf("the graph's output %q has %d dimensions, expected 3 (batch, tokens, labels)", outputLogits, len(outputs[found].Dimensions)))
+	case outputs[found].DataType != ort.TensorElementDataTypeFloat:
+		faults = append(faults, fmt.Errorf("the graph's output %q is %s, expected float32", outputLogits, outputs[found].DataType))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy()
+	// One thread a window and several windows at once: the windows are small, so threads inside one would mostly wait.
+	if err := errors.Join(options.SetIntraOpNumThreads(1), options.SetInterOpNumThreads(1)); err != nil {
+		return nil, err
+	}
+	s.native, err = ort.NewDynamicAdvancedSessionWithONNXData(graph, s.inputs, []string{outputLogits}, options)
+	if err != nil {
+		return nil, fmt.Errorf("the graph does not load: %w", err)
+	}
+	return s, nil
+}
+
+// run gives the logits of one window, row by row (tokens × labels), special tokens included. It waits for a free slot
+// until the context ends; once native code runs it is waited for.
+func (s *session) run(ctx context.Context, ids []int64) ([]float32, error) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	shape := ort.NewShape(1, int64(len(ids)))
+	values := make([]ort.Value, 0, len(s.inputs))
+	defer func() {
+		for _, v := range values {
+			v.Destroy()
+		}
+	}()
+	for _, name := range s.inputs {
+		data := ids
+		if name != inputIDs {
+			data = make([]int64, len(ids))
+		}
+		if name == inputMask {
+			for i := range data {
+				data[i] = 1
+			}
+		}
+		tensor, err := ort.NewTensor(shape, data)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, tensor)
+	}
+	outputs := []ort.Value{nil}
+	if err := s.native.Run(values, outputs); err != nil {
+		return nil, fmt.Errorf("the model failed on a window of %d tokens: %w", len(ids), err)
+	}
+	values = append(values, outputs[0])
+	logits, ok := outputs[0].(*ort.Tensor[float32])
+	if !ok || len(logits.GetData())%len(ids) != 0 {
+		return nil, fmt.Errorf("the model's answer to a window of %d tokens has the shape %v", len(ids), outputs[0].GetShape())
+	}
+	return slices.Clone(logits.GetData()), nil
+}
+
+func (s *session) close() error { return s.native.Destroy() }

@@ -1,0 +1,131 @@
+package onnx
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/daulet/tokenizers"
+)
+
+// Token is one token of a text.
+type Token struct {
+	ID int64
+	// Start and End are the bytes [Start, End) of the text that the token stands for.
+	Start, End int
+	// Continues says that the token goes on with the word of the one before it.
+	Continues bool
+}
+
+// ErrInvalidUTF8 is what encoding says to text that is not UTF-8: the native side would shift the offsets silently.
+var ErrInvalidUTF8 = errors.New("the text is not valid UTF-8")
+
+// Tokenizer is a Hugging Face fast tokenizer. It is safe for concurrent use until it is closed.
+type Tokenizer struct {
+	native         *tokenizers.Tokenizer
+	prefix, suffix []int64 // special tokens around a text
+	continues      func(token string, start, previousEnd int) bool
+}
+
+// NewTokenizer reads a tokenizer.json. Padding and truncation that the file carries do not apply.
+func NewTokenizer(data []byte) (*Tokenizer, error) {
+	var file map[string]json.RawMessage
+	if err := json.Unmarshal(data, &file); err != nil || file == nil {
+		return nil, errors.New("not a JSON object")
+	}
+	var model struct {
+		Type   string  `json:"type"`
+		Prefix *string `json:"continuing_subword_prefix"`
+	}
+	if err := json.Unmarshal(file["model"], &model); err != nil {
+		return nil, errors.New("no model in it")
+	}
+	file["padding"], file["truncation"] = json.RawMessage("null"), json.RawMessage("null")
+	data, err := json.Marshal(file)
+	if err != nil {
+		return nil, err
+	}
+	native, err := tokenizers.FromBytes(data)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tokenizer{native: native}
+	if model.Type == "WordPiece" && model.Prefix != nil && *model.Prefix != "" {
+		prefix := *model.Prefix
+		t.continues = func(token string, start, previousEnd int) bool {
+			return start == previousEnd && strings.HasPrefix(token, prefix)
+		}
+	} else {
+		// SentencePiece and byte-level BPE mark the beginning of a word instead.
+		t.continues = func(token string, start, previousEnd int) bool {
+			return start == previousEnd && !strings.HasPrefix(token, "▁") && !strings.HasPrefix(token, "Ġ")
+		}
+	}
+	if err := t.findSpecialTokens(); err != nil {
+		native.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// findSpecialTokens learns what the tokenizer puts around a text.
+func (t *Tokenizer) findSpecialTokens() error {
+	encoding, err := t.native.EncodeWithOptionsErr("a", true, tokenizers.WithReturnSpecialTokensMask())
+	if err != nil || len(encoding.SpecialTokensMask) != len(encoding.IDs) {
+		return errors.New("it cannot encode a letter")
+	}
+	first := slices.Index(encoding.SpecialTokensMask, 0)
+	if first < 0 {
+		return errors.New("it gives a letter no token")
+	}
+	for i, id := range encoding.IDs {
+		switch {
+		case i < first:
+			t.prefix = append(t.prefix, int64(id))
+		case encoding.SpecialTokensMask[i] == 1:
+			t.suffix = append(t.suffix, int64(id))
+		}
+	}
+	return nil
+}
+
+// Encode splits a text into tokens, without special ones. Text that no token stands for (blanks, control characters) lies
+// between them. A NUL byte, which would end the text on the native side, is read as a space.
+func (t *Tokenizer) Encode(text string) ([]Token, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if !utf8.ValidString(text) {
+		return nil, ErrInvalidUTF8
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		text = strings.ReplaceAll(text, "\x00", " ")
+	}
+	encoding, err := t.native.EncodeWithOptionsErr(text, false, tokenizers.WithReturnOffsets(), tokenizers.WithReturnTokens())
+	if err != nil {
+		return nil, errors.New("the tokenizer failed") // its own words may hold text
+	}
+	if len(encoding.Offsets) != len(encoding.IDs) || len(encoding.Tokens) != len(encoding.IDs) {
+		return nil, errors.New("the tokenizer gave no offsets")
+	}
+	tokens := make([]Token, 0, len(encoding.IDs))
+	previousEnd := -1
+	for i, id := range encoding.IDs {
+		start, end := int(encoding.Offsets[i][0]), int(encoding.Offsets[i][1])
+		if start > end || end > len(text) {
+			return nil, fmt.Errorf("the tokenizer gave bytes %d to %d of a text of %d bytes", start, end, len(text))
+		}
+		tokens = append(tokens, Token{
+			ID: int64(id), Start: start, End: end,
+			Continues: i > 0 && t.continues(encoding.Tokens[i], start, previousEnd),
+		})
+		previousEnd = end
+	}
+	return tokens, nil
+}
+
+// Close frees the native memory. Nothing else may be called afterwards.
+func (t *Tokenizer) Close() error { return t.native.Close() }
