@@ -1,0 +1,110 @@
+// Package nlp understands a note: it turns text into entities, and entities into facts that are asserted, linked and
+// grouped. It knows nothing of FHIR.
+package nlp
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"charthand/note"
+)
+
+// Span is a half-open range of bytes in Document.Text.Body.
+type Span struct{ Start, End int }
+
+// Entity is one mention.
+type Entity struct {
+	Span
+	// Label is the type in the model's label schema ("Disease_disorder").
+	Label string
+	// Score is the model's probability of the label for these words, 0 to 1.
+	Score float32
+	// Group is the index in Document.Groups of the concept that the mention belongs to.
+	Group int
+	// Assertion says what the note says of the mention. Its zero value means that nobody has judged it.
+	Assertion Assertion
+	// Normal is the mention as concepts are compared by: never shown as the note's words.
+	Normal string
+}
+
+// Experiencer is whose fact it is.
+type Experiencer string
+
+// The experiencers in use. A relative is named by its v3-RoleCode.
+const (
+	// Unjudged is the zero value: no stage has said whose the fact is, so no resource may be made of it.
+	Unjudged Experiencer = ""
+	// Patient is the subject of the note.
+	Patient Experiencer = "patient"
+)
+
+// Assertion is what a note says of a mention: that it is there, absent, possible, past, someone else's (ConText, Harkema et
+// al. 2009).
+type Assertion struct {
+	Experiencer  Experiencer
+	Negated      bool // absent or denied
+	RuledOut     bool // negated in so many words ("ruled out")
+	Uncertain    bool
+	Hypothetical bool
+	Planned      bool
+	Historical   bool
+}
+
+// Present is the assertion of what the note says the patient has.
+var Present = Assertion{Experiencer: Patient}
+
+// RelationKind is how one entity bears on another.
+type RelationKind string
+
+// Modify: the one says more about the other (MACCROBAT's MODIFY).
+const Modify RelationKind = "modify"
+
+// Relation links two entities by their indexes in Document.Entities, from the modifier to what it modifies.
+type Relation struct {
+	Kind     RelationKind
+	From, To int
+}
+
+// Coverage is how much of a text a model has read, in Unicode code points.
+type Coverage struct{ Characters, Read int }
+
+// Document is a note on its way through the pipeline. Each stage fills its own fields and leaves the others as they are.
+type Document struct {
+	Text note.Text
+	// Date is when the note was written, the zero time where that is unknown.
+	Date time.Time
+	// Entities are in the order of the text.
+	Entities  []Entity
+	Relations []Relation
+	// Groups are the concepts of the note: each a list of indexes in Entities, in the order of the first mention.
+	Groups   [][]int
+	Coverage Coverage
+	// Remarks are what a stage wants the reader of the result to know; they hold no text of the note.
+	Remarks []string
+}
+
+// Mention is the words of an entity, exactly as the note has them.
+func (d *Document) Mention(e Entity) string { return d.Text.Body[e.Start:e.End] }
+
+// Annotator is one stage. Annotate may be called from several goroutines at once, each with a document of its own; it waits
+// for what it starts.
+type Annotator interface {
+	Annotate(ctx context.Context, d *Document) error
+}
+
+// Pipeline runs stages one after the other; it is an Annotator itself.
+type Pipeline []Annotator
+
+// Annotate implements Annotator. It stops at the first error, and when the context ends.
+func (p Pipeline) Annotate(ctx context.Context, d *Document) error {
+	for _, stage := range p {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := stage.Annotate(ctx, d); err != nil {
+			return fmt.Errorf("%T: %w", stage, err)
+		}
+	}
+	return nil
+}
