@@ -1,0 +1,137 @@
+// Package extract is charthand's line from a document to its Bundle: attachment to text, text to facts, facts to resources.
+// The server and the command line call the same Extractor.
+package extract
+
+import (
+	"context"
+	"errors"
+
+	"charthand/fhir"
+	"charthand/mapping"
+	"charthand/nlp"
+	"charthand/note"
+
+	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
+	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
+)
+
+// Extractor turns documents into transaction Bundles. It is safe for concurrent use.
+type Extractor struct {
+	// Pipeline understands the text.
+	Pipeline nlp.Annotator
+	// Mapper makes the resources.
+	Mapper *mapping.Mapper
+	// Subject stands in where a document names no subject; nil where nothing may.
+	Subject *dtpb.Reference
+}
+
+// Result is what came of one document.
+type Result struct {
+	Bundle  *fhir.Bundle
+	Outcome *fhir.Outcome
+	// Characters is the length of the text, in Unicode code points.
+	Characters int
+}
+
+// Extract does the work for one document. A *fhir.Fault says that the document is refused, and why; any other error is
+// charthand's own or the context's.
+func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Result, error) {
+	if err := inForce(document); err != nil {
+		return nil, err
+	}
+	attachment, text, remarks, err := read(document)
+	if err != nil {
+		return nil, err
+	}
+	annotated := &nlp.Document{Text: text, Date: document.Date}
+	if err := e.Pipeline.Annotate(ctx, annotated); err != nil {
+		return nil, err
+	}
+	if document.Subject == nil && e.Subject != nil {
+		withSubject := *document
+		withSubject.Subject = e.Subject
+		document = &withSubject
+	}
+	bundle, outcome, err := e.Mapper.Bundle(document, attachment, annotated)
+	if err != nil {
+		return nil, err
+	}
+	outcome.Issues = append(outcome.Issues, remarks...)
+	return &Result{bundle, outcome, text.CodePoints()}, nil
+}
+
+// Text gives the text that Extract would read of a document; the error is a *fhir.Fault.
+func Text(document *fhir.Document) (note.Text, error) {
+	_, text, _, err := read(document)
+	return text, err
+}
+
+// inForce refuses a document whose life does not let it speak: one that was withdrawn, replaced or is still being written.
+func inForce(d *fhir.Document) error {
+	skip := func(element, why string) error {
+		return fhir.Refuse(fhir.CodeBusinessRule, d.Path+"."+element, "skipped: the document is "+why)
+	}
+	switch d.Status {
+	case codes.DocumentReferenceStatusCode_ENTERED_IN_ERROR:
+		return skip("status", "entered-in-error")
+	case codes.DocumentReferenceStatusCode_SUPERSEDED:
+		return skip("status", "superseded")
+	}
+	switch d.DocStatus {
+	case codes.CompositionStatusCode_PRELIMINARY:
+		return skip("docStatus", "preliminary")
+	case codes.CompositionStatusCode_ENTERED_IN_ERROR:
+		return skip("docStatus", "entered-in-error")
+	}
+	return nil
+}
+
+// read takes the first attachment that can be read as text; the remarks name those left aside and what was odd.
+func read(d *fhir.Document) (fhir.Attachment, note.Text, []fhir.Issue, error) {
+	var issues []fhir.Issue
+	for i, attachment := range d.Attachments {
+		path := d.Path + "." + attachment.Path
+		text, remarks, issue := decode(path, attachment)
+		if issue != nil {
+			issues = append(issues, *issue)
+			continue
+		}
+		for j := range issues {
+			issues[j].Severity = fhir.SeverityWarning
+		}
+		for _, remark := range remarks {
+			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.CodeValue, Expression: path, Diagnostics: remark})
+		}
+		for _, other := range d.Attachments[i+1:] {
+			issues = append(issues, fhir.Issue{
+				Severity: fhir.SeverityInformation, Code: fhir.CodeInformational,
+				Expression: d.Path + "." + other.Path, Diagnostics: "not read: another attachment of the document was",
+			})
+		}
+		return attachment, text, issues, nil
+	}
+	return fhir.Attachment{}, note.Text{}, nil, &fhir.Fault{Kind: fhir.Unprocessable, Issues: issues}
+}
+
+// decode reads one attachment; the issue says why it cannot be read.
+func decode(path string, a fhir.Attachment) (note.Text, []string, *fhir.Issue) {
+	refuse := func(code fhir.IssueCode, element, why string) *fhir.Issue {
+		return &fhir.Issue{Severity: fhir.SeverityError, Code: code, Expression: path + element, Diagnostics: why}
+	}
+	switch {
+	case a.Data == nil && a.URL != "":
+		return note.Text{}, nil, refuse(fhir.CodeNotSupported, ".url", "the attachment has no data, and its url is not fetched: send the data")
+	case a.Data == nil:
+		return note.Text{}, nil, refuse(fhir.CodeRequired, "", "the attachment has no data")
+	}
+	text, remarks, err := note.Decode(a.Data, a.ContentType)
+	switch {
+	case err == nil:
+		return text, remarks, nil
+	case errors.Is(err, note.ErrCharset), errors.Is(err, note.ErrContentType):
+		return note.Text{}, nil, refuse(fhir.CodeNotSupported, ".contentType", err.Error())
+	case errors.Is(err, note.ErrEmpty):
+		return note.Text{}, nil, refuse(fhir.CodeValue, ".data", err.Error())
+	}
+	return note.Text{}, nil, refuse(fhir.CodeValue, ".data", "the data cannot be read")
+}
