@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	"charthand/fhir"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+)
+
+// refuse answers with what an error means to the caller. It is the one place where an error becomes a status; what is not
+// the caller's business stays in the log under an id that both have.
+func (s *Server) refuse(c *gin.Context, err error) {
+	var fault *fhir.Fault
+	switch {
+	case errors.As(err, &fault):
+		status := http.StatusBadRequest
+		if fault.Kind == fhir.Unprocessable {
+			status = http.StatusUnprocessableEntity
+		}
+		s.answer(c, status, fault.Outcome())
+	case c.Request.Context().Err() != nil:
+		// The caller has gone; nobody reads this.
+		s.fail(c, http.StatusServiceUnavailable, fhir.CodeException, "the request was cancelled")
+	case errors.Is(err, context.DeadlineExceeded):
+		s.fail(c, http.StatusServiceUnavailable, fhir.CodeException, "the request took too long")
+	default:
+		s.internal(c, "error", fmt.Sprintf("%T", err))
+	}
+}
+
+// internal answers 500 with an id and logs under the same id. An error's text could hold a note's, so only its type is
+// logged, and where it came from.
+func (s *Server) internal(c *gin.Context, what, kind string, stack ...string) {
+	id := uuid.NewString()
+	s.config.Logger.Error("internal "+what, "id", id, "type", kind, "stack", strings.Join(stack, " < "))
+	s.fail(c, http.StatusInternalServerError, fhir.CodeException, "internal error; the log has it under the id "+id)
+}
+
+func (s *Server) tooLarge(c *gin.Context) {
+	c.Header("Connection", "close")
+	s.fail(c, http.StatusRequestEntityTooLarge, fhir.CodeTooLong, fmt.Sprintf("the body is larger than %d bytes", s.config.MaxBody))
+}
+
+// fail answers with an OperationOutcome of one error.
+func (s *Server) fail(c *gin.Context, status int, code fhir.IssueCode, diagnostics string) {
+	outcome := &fhir.Outcome{}
+	outcome.Add(fhir.SeverityError, code, "", diagnostics)
+	s.answer(c, status, outcome)
+}
+
+func (s *Server) answer(c *gin.Context, status int, outcome *fhir.Outcome) {
+	body, err := fhir.Encode(outcome.Resource())
+	if err != nil {
+		c.AbortWithStatus(http.StatusInternalServerError)
+		return
+	}
+	c.Abort()
+	c.Data(status, fhirJSON, body)
+}
+
+// recover turns a panic in a handler into a 500. The panic's value could hold text of a note: only its type is logged.
+func (s *Server) recover(c *gin.Context) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			s.internal(c, "panic", fmt.Sprintf("%T", v), callers()...)
+		}
+	}()
+	c.Next()
+}
+
+// callers names the functions and lines that led to a panic, without their arguments.
+func callers() []string {
+	pcs := make([]uintptr, 24)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	var names []string
+	for {
+		frame, more := frames.Next()
+		names = append(names, fmt.Sprintf("%s:%d", frame.Function, frame.Line))
+		if !more {
+			return names
+		}
+	}
+}
+
+// log writes one record for each request: never a query or a body.
+func (s *Server) log(c *gin.Context) {
+	began := time.Now()
+	c.Next()
+	route := c.FullPath()
+	if route == "" {
+		route = "none"
+	}
+	s.config.Logger.Info("request", "method", c.Request.Method, "route", route, "status", c.Writer.Status(),
+		"ms", time.Since(began).Milliseconds(), "read", c.Request.ContentLength, "written", c.Writer.Size())
+}

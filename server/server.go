@@ -1,0 +1,152 @@
+// Package server is charthand over HTTP: the FHIR operation $extract and what an operator asks a service.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"charthand/extract"
+	"charthand/fhir"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Extractor is what the server needs of the line from document to Bundle.
+type Extractor interface {
+	Extract(ctx context.Context, document *fhir.Document) (*extract.Result, error)
+}
+
+// Config is what a Server needs. Extractor is required; zero values take the defaults.
+type Config struct {
+	Extractor Extractor
+	// Version is charthand's own, for the CapabilityStatement.
+	Version string
+	// MaxBody bounds a request's body, in bytes: 10 MB by default.
+	MaxBody int64
+	// MaxRequests bounds how many extractions are accepted at once; one more is refused at once with 429. By default it is
+	// four for each processor.
+	MaxRequests int
+	// Drain is how long a shutdown waits for what was accepted: 30 s by default.
+	Drain time.Duration
+	// Logger takes one record for each request, without anything of a note. By default nothing is logged.
+	Logger *slog.Logger
+}
+
+// Validate fills the defaults and says what is wrong.
+func (c *Config) Validate() error {
+	if c.Extractor == nil {
+		return errors.New("server: no extractor")
+	}
+	if c.MaxBody < 0 || c.MaxRequests < 0 || c.Drain < 0 {
+		return errors.New("server: a limit is negative")
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 10 << 20
+	}
+	if c.MaxRequests == 0 {
+		c.MaxRequests = 4 * runtime.GOMAXPROCS(0)
+	}
+	if c.Drain == 0 {
+		c.Drain = 30 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Server answers requests.
+type Server struct {
+	config   Config
+	handler  http.Handler
+	slots    chan struct{} // one for each extraction that may be under way
+	draining atomic.Bool
+}
+
+// Limits on slow and oversized requests.
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = time.Minute
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+// New makes a Server.
+func New(config Config) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, slots: make(chan struct{}, config.MaxRequests)}
+	capability, err := capabilityStatement(config.Version)
+	if err != nil {
+		return nil, err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	router := gin.New()
+	router.HandleMethodNotAllowed = true
+	router.Use(s.log, s.recover)
+	router.POST("/fhir/DocumentReference/$extract", s.extract)
+	router.GET("/fhir/metadata", func(c *gin.Context) { c.Data(http.StatusOK, fhirJSON, capability) })
+	router.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	router.GET("/readyz", s.ready)
+	router.NoRoute(func(c *gin.Context) {
+		s.fail(c, http.StatusNotFound, fhir.CodeNotFound, "there is nothing at this address")
+	})
+	router.NoMethod(func(c *gin.Context) {
+		s.fail(c, http.StatusMethodNotAllowed, fhir.CodeNotSupported, "this address does not take "+c.Request.Method)
+	})
+	s.handler = router
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// ready says whether new work is welcome.
+func (s *Server) ready(c *gin.Context) {
+	if s.draining.Load() {
+		c.String(http.StatusServiceUnavailable, "shutting down\n")
+		return
+	}
+	c.String(http.StatusOK, "ok\n")
+}
+
+// Run serves on the listener until the context ends, then finishes what it has accepted, for as long as Drain says. It
+// returns when nothing runs any more; the error is nil after an orderly shutdown.
+func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Drain)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests were still running after %s", s.config.Drain), server.Close())
+	}
+	<-failed
+	// A handler that outlives its connection still holds its slot: wait until native code has let go.
+	for range cap(s.slots) {
+		s.slots <- struct{}{}
+	}
+	return err
+}
