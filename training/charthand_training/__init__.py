@@ -1,0 +1,1 @@
+"""Fine-tunes, exports and measures the models that charthand loads."""

@@ -1,0 +1,96 @@
+"""python -m charthand_training train RECIPE --data DIR --out DIR    (then: export, score; see README.md)"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from . import brat, score
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="charthand_training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser("train", help="fine-tune a model as a recipe says")
+    command.add_argument("recipe", type=Path)
+    command.add_argument("--data", type=Path, required=True, help="the folder with the corpora")
+    command.add_argument("--out", type=Path, required=True, help="the model folder to write")
+    command.set_defaults(run=run_train)
+
+    command = commands.add_parser("export", help="write model.onnx (fused; int8 unless --fp32) for charthand")
+    command.add_argument("model", type=Path, help="the folder that train wrote")
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--fp32", action="store_true", help="do not quantise")
+    command.set_defaults(run=run_export)
+
+    command = commands.add_parser("input", help="print {id,text} lines of held-back documents, for charthand annotate --ndjson")
+    command.add_argument("model", type=Path, help="the folder that train wrote (it names the held-back documents)")
+    command.add_argument("--data", type=Path, required=True)
+    command.set_defaults(run=run_input)
+
+    command = commands.add_parser("score", help="score what charthand annotate --ndjson wrote against the gold")
+    command.add_argument("predictions", type=Path, help="NDJSON with id and entities")
+    command.add_argument("--data", type=Path, required=True)
+    command.set_defaults(run=run_score)
+
+    arguments = parser.parse_args(argv)
+    return arguments.run(arguments) or 0
+
+
+def run_train(a: argparse.Namespace) -> None:
+    from .recipe import Recipe
+    from .train import train
+
+    train(Recipe.read(a.recipe), a.data, a.out)
+
+
+def run_export(a: argparse.Namespace) -> None:
+    from .export import export
+
+    export(a.model, a.out, quantise=not a.fp32)
+
+
+def run_input(a: argparse.Namespace) -> None:
+    held_back = json.loads((a.model / "held-back.json").read_text(encoding="utf-8"))
+    for folder, ids in held_back.items():
+        for name in ids:
+            document = brat.read(a.data / folder / f"{name}.txt")
+            print(json.dumps({"id": f"{folder}/{name}", "text": document.text}))
+
+
+# The types that become resources: what the shipped model is judged by beside the whole.
+RESOURCE_LABELS = (
+    "Disease_disorder",
+    "Sign_symptom",
+    "Medication",
+    "Therapeutic_procedure",
+    "Diagnostic_procedure",
+    "Lab_value",
+)
+
+
+def run_score(a: argparse.Namespace) -> None:
+    pairs: dict[str, list] = {}
+    for line in a.predictions.read_text(encoding="utf-8").splitlines():
+        answer = json.loads(line)
+        gold = brat.read(a.data / f"{answer['id']}.txt").spans
+        predicted = [brat.Span(e["start"], e["end"], e["label"]) for e in answer.get("entities", [])]
+        pairs.setdefault(answer["id"].split("/")[0], []).append((gold, predicted))
+    for folder, folder_pairs in pairs.items():
+        strict, overlap = score.score(folder_pairs), score.score(folder_pairs, overlap=True)
+        print(f"{folder}: {len(folder_pairs)} documents")
+        print(f"  {'type':<26} {'gold':>5} {'P':>6} {'R':>6} {'F1':>6} {'overlap F1':>11}")
+        rows = sorted(strict.by_label, key=lambda label: -strict.by_label[label].gold)
+        for name, s, o in (
+            [("all types", strict.micro(), overlap.micro())]
+            + [("types with a resource", strict.micro(RESOURCE_LABELS), overlap.micro(RESOURCE_LABELS))]
+            + [(label, strict.by_label[label], overlap.by_label[label]) for label in rows]
+        ):
+            print(f"  {name:<26} {s.gold:>5} {s.precision:>6.3f} {s.recall:>6.3f} {s.f1:>6.3f} {o.f1:>11.3f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

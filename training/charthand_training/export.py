@@ -1,0 +1,88 @@
+"""Exports a fine-tuned model to the folder that charthand loads: config, tokenizer, one ONNX graph, charthand.json."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers import optimizer
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+KEPT = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "spiece.model", "charthand.json")
+
+
+class LogitsOnly(torch.nn.Module):
+    """The model as a function of its three tensors, which is what the graph's inputs are."""
+
+    def __init__(self, model: torch.nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        return self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).logits
+
+
+def export(model_folder: Path, out: Path, quantise: bool) -> None:
+    """Writes `out`. With `quantise` the weights are int8, one scale a column, seven bits of range.
+
+    Seven bits, because processors without VNNI add two products of eight bits into sixteen and saturate: with the whole
+    range the answers would differ from machine to machine.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager").eval()
+    tokenizer = AutoTokenizer.from_pretrained(model_folder)
+    example = tokenizer("A note of a few words .", return_tensors="pt")
+    inputs = tuple(
+        example.get(name, torch.zeros_like(example["input_ids"])) for name in ("input_ids", "attention_mask", "token_type_ids")
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        plain, fused, final = (Path(scratch) / f"{name}.onnx" for name in ("plain", "fused", "final"))
+        axes = {0: "batch", 1: "tokens"}
+        torch.onnx.export(
+            LogitsOnly(model),
+            inputs,
+            str(plain),
+            input_names=["input_ids", "attention_mask", "token_type_ids"],
+            output_names=["logits"],
+            dynamic_axes={name: axes for name in ("input_ids", "attention_mask", "token_type_ids", "logits")},
+            opset_version=17,
+            dynamo=False,
+        )
+        config = model.config
+        optimised = optimizer.optimize_model(
+            str(plain), model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size, opt_level=1
+        )
+        print("fused:", {k: v for k, v in optimised.get_fused_operator_statistics().items() if v})
+        optimised.save_model_to_file(str(fused))
+        if quantise:
+            quantize_dynamic(
+                str(fused),
+                str(final),
+                op_types_to_quantize=["MatMul", "Attention", "Gather", "EmbedLayerNormalization"],
+                per_channel=True,
+                reduce_range=True,
+                weight_type=QuantType.QInt8,
+                extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
+            )
+        else:
+            shutil.copy(fused, final)
+        graph = onnx.load(str(final))
+        # Nothing of the machine that exports goes into the file.
+        graph.doc_string = ""
+        for node in graph.graph.node:
+            node.doc_string = ""
+            del node.metadata_props[:]
+        onnx.checker.check_model(graph)
+        onnx.save(graph, str(out / "model.onnx"))
+    for name in KEPT:
+        if (model_folder / name).exists():
+            shutil.copy(model_folder / name, out / name)
+    config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    print(f"{out / 'model.onnx'}: {(out / 'model.onnx').stat().st_size / 1e6:.1f} MB")
