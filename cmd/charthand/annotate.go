@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"charthand/extract"
+	"charthand/fhir"
+	"charthand/nlp"
+	"charthand/note"
+)
+
+type annotateCommand struct {
+	modelFlags
+	NDJSON   bool   `name:"ndjson" help:"Read {\"id\",\"text\"} objects, one a line; write one object a line."`
+	Document bool   `help:"The input is a DocumentReference, or a Bundle of them."`
+	File     string `arg:"" help:"File to read, - for standard input."`
+}
+
+// maxLine bounds a line of NDJSON, in bytes.
+const maxLine = 64 << 20
+
+// Run implements the command.
+func (c *annotateCommand) Run(ctx context.Context, s streams) error {
+	if c.NDJSON && c.Document {
+		return usageError{errors.New("--ndjson and --document exclude each other")}
+	}
+	model, recognizer, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	in, err := openInput(c.File, s)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	a := annotator{pipeline: understanding(recognizer), out: json.NewEncoder(s.out)}
+	a.out.SetEscapeHTML(false)
+	switch {
+	case c.NDJSON:
+		return a.lines(ctx, in, s.err)
+	case c.Document:
+		return a.documents(ctx, in, s.err)
+	}
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	return a.write(ctx, "", note.NewText(string(data)))
+}
+
+type annotator struct {
+	pipeline nlp.Pipeline
+	out      *json.Encoder
+}
+
+func (a annotator) write(ctx context.Context, id string, text note.Text) error {
+	d := &nlp.Document{Text: text}
+	if err := a.pipeline.Annotate(ctx, d); err != nil {
+		return err
+	}
+	return a.out.Encode(d.Annotation(id))
+}
+
+// lines annotates {"id","text"} lines; a line that cannot be read is named and the others go on.
+func (a annotator) lines(ctx context.Context, in io.Reader, messages io.Writer) error {
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, maxLine)
+	failed := false
+	for number := 1; scanner.Scan(); number++ {
+		if strings.TrimSpace(scanner.Text()) == "" {
+			continue
+		}
+		var input struct {
+			ID   string  `json:"id"`
+			Text *string `json:"text"`
+		}
+		if err := json.Unmarshal(scanner.Bytes(), &input); err != nil || input.Text == nil {
+			fmt.Fprintf(messages, "charthand: line %d: expected an object with \"id\" and \"text\"\n", number)
+			failed = true
+			continue
+		}
+		if err := a.write(ctx, input.ID, note.NewText(*input.Text)); err != nil {
+			return err
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return err
+	}
+	if failed {
+		return errInput
+	}
+	return nil
+}
+
+func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writer) error {
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	documents, err := fhir.ReadDocuments(data)
+	if err != nil {
+		fmt.Fprintln(messages, "charthand:", err)
+		return errInput
+	}
+	failed := false
+	for _, document := range documents {
+		text, err := extract.Text(document)
+		if err != nil {
+			fmt.Fprintln(messages, "charthand:", err)
+			failed = true
+			continue
+		}
+		if err := a.write(ctx, document.ID, text); err != nil {
+			return err
+		}
+	}
+	if failed {
+		return errInput
+	}
+	return nil
+}
+
+// openInput opens a file, or standard input for "-".
+func openInput(name string, s streams) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(s.in), nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return file, nil
+}

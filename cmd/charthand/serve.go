@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"charthand/server"
+)
+
+type serveCommand struct {
+	modelFlags
+	Listen  string `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR"`
+	MaxBody int64  `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES"`
+}
+
+// Run implements the command.
+func (c *serveCommand) Run(ctx context.Context, s streams) error {
+	model, recognizer, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	extractor, err := newExtractor(model, recognizer)
+	if err != nil {
+		return err
+	}
+	service, err := server.New(server.Config{
+		Extractor: extractor,
+		Version:   version,
+		MaxBody:   c.MaxBody,
+		Logger:    slog.New(slog.NewJSONHandler(s.err, nil)),
+	})
+	if err != nil {
+		return usageError{err}
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return usageError{err}
+	}
+	fmt.Fprintf(s.err, "charthand %s serves on http://%s; stop it with Ctrl-C\n", version, listener.Addr())
+	return service.Run(ctx, listener)
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+
+	"charthand/extract"
+	"charthand/mapping"
+	"charthand/models"
+	"charthand/nlp"
+	"charthand/nlp/onnx"
+)
+
+// modelFlags are the flags of every command that runs the model.
+type modelFlags struct {
+	Model  string `help:"Folder of the model to run, in Hugging Face's layout with an ONNX graph; the one inside by default." placeholder:"DIR" type:"path"`
+	Window int    `help:"Length of the windows that the model reads, in tokens; what the model folder says by default." placeholder:"N"`
+}
+
+// load opens the model and the stage that runs it.
+func (f modelFlags) load() (*onnx.Model, *nlp.Recognizer, error) {
+	var folder fs.FS = models.Default()
+	name := "the model inside"
+	if f.Model != "" {
+		folder, name = os.DirFS(f.Model), "the model "+f.Model
+	}
+	model, err := onnx.Load(folder, 0)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("%s cannot be used:\n%w", name, err)}
+	}
+	recognizer, err := nlp.NewRecognizer(model, f.Window)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("%s cannot be used: %w", name, err)}
+	}
+	return model, recognizer, nil
+}
+
+// understanding is the pipeline that notes go through. Stages to come take their place in it: sections first, assertion,
+// relations, values and dates before the grouping, codes last.
+func understanding(recognizer *nlp.Recognizer) nlp.Pipeline {
+	return nlp.Pipeline{
+		recognizer,
+		nlp.LinkValues{},
+		nlp.Group{},
+	}
+}
+
+// newExtractor wires the line from document to Bundle.
+func newExtractor(model *onnx.Model, recognizer *nlp.Recognizer) (*extract.Extractor, error) {
+	rules, err := mapping.DefaultRules()
+	if err != nil {
+		return nil, err
+	}
+	mapper, err := mapping.New(mapping.Config{
+		Rules:    rules,
+		Software: mapping.Software{Version: version, Model: model.Settings.Name, ModelDigest: model.Digest},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &extract.Extractor{
+		// Until the assertion stage is there, resources are made as if the note meant all that it mentions.
+		Pipeline: append(understanding(recognizer), nlp.AssumePresent{}),
+		Mapper:   mapper,
+	}, nil
+}
