@@ -71,16 +71,14 @@ func inForce(d *fhir.Document) error {
 	skip := func(element, why string) error {
 		return fhir.Refuse(fhir.CodeBusinessRule, d.Path+"."+element, "skipped: the document is "+why)
 	}
-	switch d.Status {
-	case codes.DocumentReferenceStatusCode_ENTERED_IN_ERROR:
+	switch {
+	case d.Status == codes.DocumentReferenceStatusCode_ENTERED_IN_ERROR:
 		return skip("status", "entered-in-error")
-	case codes.DocumentReferenceStatusCode_SUPERSEDED:
+	case d.Status == codes.DocumentReferenceStatusCode_SUPERSEDED:
 		return skip("status", "superseded")
-	}
-	switch d.DocStatus {
-	case codes.CompositionStatusCode_PRELIMINARY:
+	case d.DocStatus == codes.CompositionStatusCode_PRELIMINARY:
 		return skip("docStatus", "preliminary")
-	case codes.CompositionStatusCode_ENTERED_IN_ERROR:
+	case d.DocStatus == codes.CompositionStatusCode_ENTERED_IN_ERROR:
 		return skip("docStatus", "entered-in-error")
 	}
 	return nil

@@ -90,8 +90,8 @@ func StringExtension(url, value string) *dtpb.Extension {
 }
 
 // IntegerExtension makes an extension with an integer value; 0 is a value like any other.
-func IntegerExtension(url string, value int) *dtpb.Extension {
-	return &dtpb.Extension{Url: URI(url), Value: &dtpb.Extension_ValueX{Choice: &dtpb.Extension_ValueX_Integer{Integer: &dtpb.Integer{Value: int32(value)}}}}
+func IntegerExtension(url string, value int32) *dtpb.Extension {
+	return &dtpb.Extension{Url: URI(url), Value: &dtpb.Extension_ValueX{Choice: &dtpb.Extension_ValueX_Integer{Integer: &dtpb.Integer{Value: value}}}}
 }
 
 // DecimalExtension makes an extension with a decimal value of the given number of decimal places.

@@ -2,6 +2,7 @@ package fhir_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 
@@ -107,8 +108,8 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fhir.ReadDocuments([]byte(test.in))
-			fault, ok := err.(*fhir.Fault)
-			if !ok {
+			var fault *fhir.Fault
+			if !errors.As(err, &fault) {
 				t.Fatalf("want a fault, got %v", err)
 			}
 			var got []string

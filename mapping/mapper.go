@@ -25,7 +25,7 @@ type Software struct {
 	ModelDigest string // SHA-256 of the model, hexadecimal
 }
 
-// Config is what a Mapper needs. Rules is required.
+// Config is what a Mapper needs. Rules and Software are required.
 type Config struct {
 	Rules    *Rules
 	Software Software
@@ -44,6 +44,9 @@ type Mapper struct {
 func New(config Config) (*Mapper, error) {
 	if config.Rules == nil {
 		return nil, errors.New("mapping: no rules")
+	}
+	if s := config.Software; s.Version == "" || s.Model == "" || s.ModelDigest == "" {
+		return nil, errors.New("mapping: the software is not named in full, and FHIR knows no empty strings")
 	}
 	if config.Now == nil {
 		config.Now = time.Now

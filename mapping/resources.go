@@ -98,8 +98,9 @@ func (m *Mapper) meta() *dtpb.Meta {
 		return &dtpb.Meta{Security: []*dtpb.Coding{aiAsserted.Coding()}}
 	case LabelTag:
 		return &dtpb.Meta{Tag: []*dtpb.Coding{aiAsserted.Coding()}}
+	default: // LabelOff
+		return nil
 	}
-	return nil
 }
 
 // evidence ties a fact to the exact words: one derivation-reference for each mention, then what charthand adds of its own.
@@ -112,8 +113,8 @@ func (m *Mapper) evidence(n note, f *fact) []*dtpb.Extension {
 		extensions = append(extensions, fhir.ExtensionOf(derivationReference,
 			fhir.ReferenceExtension("reference", n.source.reference),
 			fhir.StringExtension("path", path),
-			fhir.IntegerExtension("offset", start),
-			fhir.IntegerExtension("length", end-start),
+			fhir.IntegerExtension("offset", int32(start)),     //nolint:gosec // a request's body is far below 2 GiB
+			fhir.IntegerExtension("length", int32(end-start)), //nolint:gosec // as above
 		))
 	}
 	own := m.config.Rules.Namespace

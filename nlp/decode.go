@@ -126,9 +126,8 @@ func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path 
 // tidy leaves blanks at the ends out of a span (some tokenizers count the one before a word in) and takes in the combining
 // marks after it (some leave the accent of their last letter out).
 func tidy(text string, s Span) Span {
-	mention := text[s.Start:s.End]
-	s.Start += len(mention) - len(strings.TrimLeftFunc(mention, unicode.IsSpace))
-	s.End -= len(mention) - len(strings.TrimRightFunc(mention, unicode.IsSpace))
+	s.Start = s.End - len(strings.TrimLeftFunc(text[s.Start:s.End], unicode.IsSpace))
+	s.End = s.Start + len(strings.TrimRightFunc(text[s.Start:s.End], unicode.IsSpace))
 	for s.Start < s.End {
 		r, size := utf8.DecodeRuneInString(text[s.End:])
 		if size == 0 || !unicode.Is(unicode.M, r) {

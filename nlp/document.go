@@ -57,7 +57,7 @@ var Present = Assertion{Experiencer: Patient}
 // RelationKind is how one entity bears on another.
 type RelationKind string
 
-// Modify: the one says more about the other (MACCROBAT's MODIFY).
+// Modify is when the one says more about the other (MACCROBAT's MODIFY).
 const Modify RelationKind = "modify"
 
 // Relation links two entities by their indexes in Document.Entities, from the modifier to what it modifies.

@@ -70,7 +70,7 @@ func (s *Server) answer(c *gin.Context, status int, outcome *fhir.Outcome) {
 func (s *Server) recover(c *gin.Context) {
 	defer func() {
 		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler {
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v)
 			}
 			s.internal(c, "panic", fmt.Sprintf("%T", v), callers()...)

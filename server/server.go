@@ -143,7 +143,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("requests were still running after %s", s.config.Drain), server.Close())
 	}
-	<-failed
+	if closed := <-failed; !errors.Is(closed, http.ErrServerClosed) {
+		err = errors.Join(err, closed)
+	}
 	// A handler that outlives its connection still holds its slot: wait until native code has let go.
 	for range cap(s.slots) {
 		s.slots <- struct{}{}

@@ -64,7 +64,9 @@ func (c *extractCommand) Run(ctx context.Context, s streams) error {
 		}
 	}
 	if r.table != nil {
-		r.table.Flush()
+		if err := r.table.Flush(); err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(bundles.commit(), outcomes.commit()); err != nil {
 		return err
@@ -159,7 +161,7 @@ func (r *extraction) refuse(place string, err error) error {
 		return err
 	}
 	r.failed = true
-	fmt.Fprintf(r.streams.err, "charthand: %s: %v\n", place, fault)
+	fmt.Fprintf(r.err, "charthand: %s: %v\n", place, fault)
 	return r.outcome(fault.Outcome())
 }
 

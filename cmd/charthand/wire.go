@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 
 	"charthand/extract"
@@ -20,8 +19,7 @@ type modelFlags struct {
 
 // load opens the model and the stage that runs it.
 func (f modelFlags) load() (*onnx.Model, *nlp.Recognizer, error) {
-	var folder fs.FS = models.Default()
-	name := "the model inside"
+	folder, name := models.Default(), "the model inside"
 	if f.Model != "" {
 		folder, name = os.DirFS(f.Model), "the model "+f.Model
 	}

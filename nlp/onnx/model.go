@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The files of a model folder, as Hugging Face's save_pretrained and ONNX exporters lay them out.
@@ -221,6 +222,9 @@ func (m *Model) Logits(ctx context.Context, tokens []Token) ([]float32, error) {
 
 // Workers is how many windows run at once.
 func (m *Model) Workers() int { return cap(m.session.slots) }
+
+// Busy is the time spent inside the runtime since the model was loaded, added up over all windows.
+func (m *Model) Busy() time.Duration { return time.Duration(m.session.busy.Load()) }
 
 // Close frees the native memory. The caller sees to it that nothing runs any more.
 func (m *Model) Close() error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -24,6 +26,8 @@ type session struct {
 	inputs []string
 	// slots bounds how many windows run at once.
 	slots chan struct{}
+	// busy is the time spent inside the runtime, in nanoseconds, added up over all windows.
+	busy atomic.Int64
 }
 
 // newSession loads a graph and checks what it takes and gives; all that does not fit comes back in one error.
@@ -111,7 +115,10 @@ func (s *session) run(ctx context.Context, ids []int64) ([]float32, error) {
 		values = append(values, tensor)
 	}
 	outputs := []ort.Value{nil}
-	if err := s.native.Run(values, outputs); err != nil {
+	began := time.Now()
+	err := s.native.Run(values, outputs)
+	s.busy.Add(int64(time.Since(began)))
+	if err != nil {
 		return nil, fmt.Errorf("the model failed on a window of %d tokens: %w", len(ids), err)
 	}
 	values = append(values, outputs[0])

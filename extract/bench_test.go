@@ -1,0 +1,112 @@
+package extract_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"charthand/extract"
+	"charthand/fhir"
+	"charthand/fixtures"
+	"charthand/models"
+	"charthand/nlp"
+	"charthand/nlp/onnx"
+)
+
+// benchNotes is how many notes of the mtsamples corpus the benchmark reads beside the fixtures.
+const benchNotes = 200
+
+// BenchmarkWholePath times the path from the JSON of a DocumentReference to the JSON of its Bundle, on one thread, and the
+// part of it that is spent inside the model. It prints notes/s of both and their ratio.
+func BenchmarkWholePath(b *testing.B) {
+	model, err := onnx.Load(models.Default(), 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer model.Close()
+	recognizer, err := nlp.NewRecognizer(model, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := newExtractor(b, recognizer)
+	var documents [][]byte
+	for _, name := range fixtures.Names(b) {
+		documents = append(documents, fixtures.Document(b, name))
+	}
+	for name, set := range map[string][][]byte{"fixtures": documents, "mtsamples": corpusDocuments(b)} {
+		b.Run(name, func(b *testing.B) {
+			if len(set) == 0 {
+				b.Skip("the corpus is not there: set CHARTHAND_DATA to the folder that holds mtsamples")
+			}
+			wholePath(b, e, set[0]) // what is made once is made before
+			b.ReportAllocs()
+			busy := model.Busy()
+			notes := 0
+			b.ResetTimer()
+			for b.Loop() {
+				wholePath(b, e, set[notes%len(set)])
+				notes++
+			}
+			whole, inside := b.Elapsed(), model.Busy()-busy
+			b.ReportMetric(float64(notes)/whole.Seconds(), "notes/s")
+			b.ReportMetric(float64(notes)/inside.Seconds(), "model-notes/s")
+			b.ReportMetric(float64(inside)/float64(whole), "path/model")
+			b.ReportMetric(100*float64(whole-inside)/float64(whole), "%outside")
+		})
+	}
+}
+
+func wholePath(b *testing.B, e *extract.Extractor, document []byte) {
+	documents, err := fhir.ReadDocuments(document)
+	if err != nil {
+		b.Fatal(err)
+	}
+	result, err := e.Extract(context.Background(), documents[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := fhir.EncodeBundle(result.Bundle); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// corpusDocuments makes DocumentReferences of the first notes of the mtsamples corpus; none where it is not there.
+func corpusDocuments(b *testing.B) [][]byte {
+	data := os.Getenv("CHARTHAND_DATA")
+	if data == "" {
+		data = filepath.Join("..", "..", "shared", "data")
+	}
+	file, err := os.Open(filepath.Join(data, "mtsamples", "notes.ndjson.gz"))
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	unpacked, err := gzip.NewReader(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	scanner := bufio.NewScanner(unpacked)
+	scanner.Buffer(nil, 1<<20)
+	var documents [][]byte
+	for scanner.Scan() && len(documents) < benchNotes {
+		var line struct{ Transcription string }
+		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
+			b.Fatal(err)
+		}
+		if line.Transcription == "" {
+			continue
+		}
+		documents = append(documents, fmt.Appendf(nil, `{"resourceType":"DocumentReference","id":"n%d","status":"current","subject":{"reference":"Patient/1"},
+			"content":[{"attachment":{"contentType":"text/plain","data":%q}}]}`, len(documents), base64.StdEncoding.EncodeToString([]byte(line.Transcription))))
+	}
+	if err := scanner.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return documents
+}

@@ -1,0 +1,353 @@
+package mapping_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"charthand/fhir"
+	"charthand/mapping"
+	"charthand/nlp"
+	"charthand/note"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func newMapper(t *testing.T, change func(*mapping.Rules)) *mapping.Mapper {
+	t.Helper()
+	rules, err := mapping.DefaultRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(rules)
+	}
+	mapper, err := mapping.New(mapping.Config{
+		Rules:    rules,
+		Software: mapping.Software{Version: "test", Model: "none", ModelDigest: "0"},
+		Now:      func() time.Time { return time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mapper
+}
+
+func document(t *testing.T, more string) *fhir.Document {
+	t.Helper()
+	documents, err := fhir.ReadDocuments([]byte(`{"resourceType":"DocumentReference","status":"current",` + more + `"content":[{"attachment":{"data":"YQ=="}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return documents[0]
+}
+
+// entity is the first place in the text where the words stand, after the one before it.
+func annotated(text string, assertion nlp.Assertion, mentions ...string) *nlp.Document {
+	d := &nlp.Document{Text: note.NewText(text)}
+	at := 0
+	for _, mention := range mentions {
+		label, words, _ := strings.Cut(mention, ":")
+		start := at + strings.Index(text[at:], words)
+		at = start + len(words)
+		d.Entities = append(d.Entities, nlp.Entity{
+			Span: nlp.Span{Start: start, End: at}, Label: label, Score: 0.9, Assertion: assertion, Normal: strings.ToLower(words),
+		})
+	}
+	d.Coverage = nlp.Coverage{Characters: d.Text.CodePoints(), Read: d.Text.CodePoints()}
+	return d
+}
+
+// written gives the entries of a Bundle as plain JSON.
+func written(t *testing.T, mapper *mapping.Mapper, src *fhir.Document, d *nlp.Document) ([]map[string]any, *fhir.Outcome) {
+	t.Helper()
+	bundle, outcome, err := mapper.Bundle(src, src.Attachments[0], d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := fhir.EncodeBundle(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded struct{ Entry []map[string]any }
+	if err := json.Unmarshal(encoded, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	return decoded.Entry, outcome
+}
+
+// at follows a path of keys and indexes ("resource.code.coding.0.code") into decoded JSON.
+func at(v any, path string) any {
+	for step := range strings.SplitSeq(path, ".") {
+		switch node := v.(type) {
+		case map[string]any:
+			v = node[step]
+		case []any:
+			if i := int(step[0] - '0'); i < len(node) {
+				v = node[i]
+			} else {
+				return nil
+			}
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+const withSubject = `"id":"n1","subject":{"reference":"Patient/p1"},"date":"2025-02-17T15:40:00-06:00","context":{"encounter":[{"reference":"Encounter/e1"}]},`
+
+// The status table of the contract, assertion by assertion: what is written, and as what.
+func TestStatuses(t *testing.T) {
+	assertions := map[string]nlp.Assertion{
+		"present":      nlp.Present,
+		"uncertain":    {Experiencer: nlp.Patient, Uncertain: true},
+		"historical":   {Experiencer: nlp.Patient, Historical: true},
+		"ruled out":    {Experiencer: nlp.Patient, RuledOut: true, Negated: true},
+		"negated":      {Experiencer: nlp.Patient, Negated: true},
+		"hypothetical": {Experiencer: nlp.Patient, Hypothetical: true},
+		"planned":      {Experiencer: nlp.Patient, Planned: true},
+		"family":       {Experiencer: "MTH"},
+		"family, past": {Experiencer: "MTH", Historical: true},
+		"unjudged":     {},
+	}
+	want := map[string]map[string]string{
+		"Disease_disorder:asthma": {
+			"present": "active/unconfirmed", "uncertain": "active/provisional", "historical": "inactive/unconfirmed", "ruled out": "/refuted",
+		},
+		"Medication:aspirin": {
+			"present": "active", "uncertain": "unknown", "historical": "completed", "ruled out": "not-taken", "negated": "not-taken", "planned": "intended",
+		},
+		"Therapeutic_procedure:appendectomy": {
+			"present": "completed", "uncertain": "unknown", "historical": "completed", "ruled out": "not-done", "negated": "not-done",
+		},
+	}
+	mapper := newMapper(t, nil)
+	for mention, statuses := range want {
+		_, words, _ := strings.Cut(mention, ":")
+		for name, assertion := range assertions {
+			entries, outcome := written(t, mapper, document(t, withSubject), annotated("x "+words, assertion, mention))
+			got := ""
+			if len(entries) == 3 {
+				r := entries[1]["resource"]
+				if status, ok := at(r, "status").(string); ok {
+					got = status
+				} else {
+					clinical, _ := at(r, "clinicalStatus.coding.0.code").(string)
+					verification, _ := at(r, "verificationStatus.coding.0.code").(string)
+					got = clinical + "/" + verification
+				}
+			} else if !strings.Contains(outcome.Issues[len(outcome.Issues)-1].Diagnostics, "1 not written") {
+				t.Errorf("%s, %s: not written and not counted", mention, name)
+			}
+			if got != statuses[name] {
+				t.Errorf("%s, %s: got %q, want %q", mention, name, got, statuses[name])
+			}
+		}
+	}
+}
+
+func TestObservation(t *testing.T) {
+	d := annotated("Na 140, K 4.2, ECG", nlp.Present, "Diagnostic_procedure:Na", "Lab_value:140", "Diagnostic_procedure:K", "Lab_value:4.2", "Diagnostic_procedure:ECG")
+	d.Relations = []nlp.Relation{{Kind: nlp.Modify, From: 1, To: 0}, {Kind: nlp.Modify, From: 3, To: 2}}
+	entries, _ := written(t, newMapper(t, nil), document(t, withSubject), d)
+	var got []string
+	for _, entry := range entries {
+		r := entry["resource"]
+		value, _ := at(r, "valueString").(string)
+		text, _ := at(r, "code.text").(string)
+		got = append(got, strings.TrimSpace(at(r, "resourceType").(string)+" "+text+" "+value))
+	}
+	if diff := cmp.Diff([]string{"Device", "Observation Na 140", "Observation K 4.2", "Procedure ECG", "Provenance"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The same concept said often is one resource with all its evidence, and another value of a test is another one.
+func TestOneResourceForOneConcept(t *testing.T) {
+	d := annotated("Asthma. Has asthma. HR 80, HR 90", nlp.Present, "Disease_disorder:Asthma", "Sign_symptom:asthma",
+		"Diagnostic_procedure:HR", "Lab_value:80", "Diagnostic_procedure:HR", "Lab_value:90")
+	d.Relations = []nlp.Relation{{Kind: nlp.Modify, From: 3, To: 2}, {Kind: nlp.Modify, From: 5, To: 4}}
+	entries, _ := written(t, newMapper(t, nil), document(t, withSubject), d)
+	if len(entries) != 5 {
+		t.Fatalf("%d entries, want Device, Condition, two Observations, Provenance", len(entries))
+	}
+	evidence := 0
+	for _, extension := range at(entries[1], "resource.extension").([]any) {
+		if at(extension, "url") == "http://hl7.org/fhir/StructureDefinition/derivation-reference" {
+			evidence++
+		}
+	}
+	if evidence != 2 {
+		t.Errorf("%d spans of evidence, want 2", evidence)
+	}
+	if got := len(at(entries[4], "resource.target").([]any)); got != 3 {
+		t.Errorf("the Provenance has %d targets, want 3", got)
+	}
+	seen := map[any]bool{}
+	for _, entry := range entries {
+		if id := entry["fullUrl"]; seen[id] {
+			t.Errorf("%v stands twice", id)
+		} else {
+			seen[id] = true
+		}
+	}
+}
+
+func TestEvidenceAndOrigin(t *testing.T) {
+	d := annotated("🙂 Ménière’s disease", nlp.Present, "Disease_disorder:Ménière’s disease")
+	d.Entities[0].Score = 0.98765
+	entries, _ := written(t, newMapper(t, nil), document(t, `"meta":{"versionId":"7"},`+withSubject), d)
+	r := entries[1]["resource"]
+	for path, want := range map[string]any{
+		"code.text":                              "Ménière’s disease",
+		"subject.reference":                      "Patient/p1",
+		"encounter.reference":                    "Encounter/e1",
+		"recordedDate":                           "2025-02-17T15:40:00-06:00",
+		"meta.security.0.code":                   "AIAST",
+		"identifier.0.system":                    "urn:ietf:rfc:3986",
+		"text.status":                            "generated",
+		"extension.0.extension.0.valueReference": map[string]any{"reference": "DocumentReference/n1"},
+		"extension.0.extension.1.valueString":    "DocumentReference.content[0].attachment.data",
+		"extension.0.extension.2.valueInteger":   2.0,
+		"extension.0.extension.3.valueInteger":   17.0,
+		"extension.1.valueString":                "Disease_disorder",
+		"extension.2.valueDecimal":               0.988,
+		"extension.3.valueString":                "7",
+		"verificationStatus.coding.0.code":       "unconfirmed",
+		"clinicalStatus.coding.0.system":         "http://terminology.hl7.org/CodeSystem/condition-clinical",
+	} {
+		if diff := cmp.Diff(want, at(r, path)); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+	}
+	p := entries[2]["resource"]
+	for path, want := range map[string]any{
+		"target.0.reference":             entries[1]["fullUrl"],
+		"agent.0.who.reference":          entries[0]["fullUrl"],
+		"entity.0.role":                  "source",
+		"entity.0.what.reference":        "DocumentReference/n1",
+		"entity.0.what.identifier.value": "id||n1|7",
+		"activity.coding.0.code":         "CREATE",
+		"activity.coding.1.code":         "transform",
+		"recorded":                       "2025-06-01T12:00:00Z",
+	} {
+		if diff := cmp.Diff(want, at(p, path)); diff != "" {
+			t.Errorf("Provenance.%s: %s", path, diff)
+		}
+	}
+	for _, entry := range entries {
+		if at(entry, "request.method") != "POST" || at(entry, "request.ifNoneExist") == nil {
+			t.Errorf("%v is no conditional create", entry["fullUrl"])
+		}
+	}
+}
+
+// Offset 0 is an offset: it must not be lost as an empty value.
+func TestOffsetZero(t *testing.T) {
+	entries, _ := written(t, newMapper(t, nil), document(t, withSubject), annotated("asthma", nlp.Present, "Disease_disorder:asthma"))
+	if got := at(entries[1], "resource.extension.0.extension.2.valueInteger"); got != 0.0 {
+		t.Errorf("offset %v", got)
+	}
+}
+
+// A note that says nothing still leaves a Provenance, whose target is the note.
+func TestNothingToSay(t *testing.T) {
+	entries, _ := written(t, newMapper(t, nil), document(t, withSubject), annotated("well", nlp.Present))
+	if len(entries) != 2 || at(entries[1], "resource.target.0.reference") != "DocumentReference/n1" {
+		t.Errorf("%v", entries)
+	}
+}
+
+// The identity is the same for the same fact of the same document, whatever its version; another document has others.
+func TestIdentity(t *testing.T) {
+	mapper := newMapper(t, nil)
+	id := func(more, text string) any {
+		entries, _ := written(t, mapper, document(t, more+`"subject":{"reference":"Patient/p1"},`), annotated(text, nlp.Present, "Disease_disorder:asthma"))
+		return entries[1]["fullUrl"]
+	}
+	same := id(`"id":"n1","meta":{"versionId":"1"},`, "asthma")
+	if again := id(`"id":"n1","meta":{"versionId":"2"},`, "still asthma"); again != same {
+		t.Error("a new version of the note changed the identity")
+	}
+	if other := id(`"id":"n2",`, "asthma"); other == same {
+		t.Error("another note has the same identity")
+	}
+	business := id(`"id":"n1","identifier":[{"system":"urn:notes","value":"42"}],`, "asthma")
+	if moved := id(`"id":"n9","identifier":[{"system":"urn:notes","value":"42"}],`, "asthma"); moved != business {
+		t.Error("the business identifier does not decide")
+	}
+	if id("", "asthma") == id("", "more asthma") {
+		t.Error("two notes without a name have one identity")
+	}
+}
+
+func TestMissingSubject(t *testing.T) {
+	src := document(t, "")
+	_, _, err := newMapper(t, nil).Bundle(src, src.Attachments[0], annotated("asthma", nlp.Present, "Disease_disorder:asthma"))
+	if err == nil || !strings.Contains(err.Error(), "DocumentReference.subject") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOutcomeCounts(t *testing.T) {
+	d := annotated("asthma severe happy low", nlp.Present, "Disease_disorder:asthma", "Severity:severe", "Mood:happy", "Sign_symptom:low")
+	d.Entities[3].Score = 0.1
+	_, outcome := written(t, newMapper(t, nil), document(t, withSubject), d)
+	var got []string
+	for _, issue := range outcome.Issues {
+		got = append(got, issue.Diagnostics)
+	}
+	if diff := cmp.Diff([]string{
+		"read 23 of 23 characters",
+		"Mood: 1 not written: no rule for this label",
+		"Severity: 1 not written: says more about other facts, none of its own",
+		"Sign_symptom: 1 not written: score below 0.50",
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAILabel(t *testing.T) {
+	for label, path := range map[mapping.AILabel]string{mapping.LabelSecurity: "meta.security.0.code", mapping.LabelTag: "meta.tag.0.code", mapping.LabelOff: ""} {
+		mapper := newMapper(t, func(r *mapping.Rules) { r.AILabel = label })
+		entries, _ := written(t, mapper, document(t, withSubject), annotated("asthma", nlp.Present, "Disease_disorder:asthma"))
+		r := entries[1]["resource"]
+		if path == "" {
+			if at(r, "meta") != nil {
+				t.Errorf("%s: %v", label, at(r, "meta"))
+			}
+		} else if at(r, path) != "AIAST" {
+			t.Errorf("%s: no label at %s", label, path)
+		}
+	}
+}
+
+func TestReadRulesFaults(t *testing.T) {
+	data, err := os.ReadFile("rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ from, to, want string }{
+		"unknown key":      {"aiLabel: security", "aiLable: security", "aiLable"},
+		"unknown mode":     {"aiLabel: security", "aiLabel: loud", `aiLabel: "loud" is none of`},
+		"unknown resource": {"resource: MedicationStatement", "resource: MedicationRequest", `labels.Medication: "MedicationRequest" is not`},
+		"wrong status":     {"status: not-taken", "status: refused", "statuses.MedicationStatement."},
+		"wrong assertion":  {"    planned: {", "    dreamt: {", "statuses.MedicationStatement.dreamt: not an assertion"},
+		"wrong score":      {"minScore: 0.5", "minScore: 5", "is not between 0 and 1"},
+		"both":             {"Dosage: { modifier: true }", "Dosage: { modifier: true, resource: Condition }", "labels.Dosage: needs either"},
+		"not YAML":         {"labels:", "labels: [", "mapping rules"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := strings.Replace(string(data), test.from, test.to, 1)
+			if changed == string(data) {
+				t.Fatal("the rules do not hold what the test changes")
+			}
+			if _, err := mapping.ReadRules([]byte(changed)); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("want %q in %v", test.want, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,265 @@
+package onnx_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"charthand/models"
+	"charthand/nlp/onnx"
+)
+
+func file(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := fs.ReadFile(models.Default(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func load(t testing.TB) *onnx.Model {
+	t.Helper()
+	model, err := onnx.Load(models.Default(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := model.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return model
+}
+
+// words joins the text of tokens that continue a word, so that a test reads what was tokenized.
+func words(text string, tokens []onnx.Token) []string {
+	var found []string
+	for _, token := range tokens {
+		if token.Continues {
+			found[len(found)-1] += text[token.Start:token.End]
+			continue
+		}
+		found = append(found, text[token.Start:token.End])
+	}
+	return found
+}
+
+// Offsets are bytes of the text as it was given, whatever stands in it.
+func TestEncodeOffsets(t *testing.T) {
+	model := load(t)
+	for _, test := range []struct {
+		text string
+		want string // the words, joined by |
+	}{
+		{"Chest pain.", "Chest|pain|."},
+		{"Ménière’s disease – 37 °C", "Ménière|’|s|disease|–|37|°C"},
+		{"a\x00b chest", "a|b|chest"},
+		{"chest\x00pain after\x00\x00NUL", "chest|pain|after|NUL"},
+		{"大丈夫 ok", "大|丈|夫|ok"},
+		{"a\r\n\tb  c", "a|b|c"},
+		{"hydroxychloroquine", "hydroxychloroquine"},
+		{"[PAD] text", "[PAD]|text"},
+		{" ", ""},
+		{"", ""},
+	} {
+		tokens, err := model.Encode(test.text)
+		if err != nil {
+			t.Errorf("%q: %v", test.text, err)
+			continue
+		}
+		if got := strings.Join(words(test.text, tokens), "|"); got != test.want {
+			t.Errorf("%q: got %s, want %s", test.text, got, test.want)
+		}
+	}
+}
+
+func TestEncodeRefusesInvalidUTF8(t *testing.T) {
+	model := load(t)
+	for _, text := range []string{"a\xff", "\xed\xa0\x80", "ab\xc3"} {
+		if _, err := model.Encode(text); !errors.Is(err, onnx.ErrInvalidUTF8) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+// A tokenizer.json may carry the padding and truncation of its training: neither applies.
+func TestEncodeWithoutPaddingAndTruncation(t *testing.T) {
+	var tokenizer map[string]json.RawMessage
+	if err := json.Unmarshal(file(t, "tokenizer.json"), &tokenizer); err != nil {
+		t.Fatal(err)
+	}
+	tokenizer["truncation"] = json.RawMessage(`{"direction":"Right","max_length":8,"strategy":"LongestFirst","stride":0}`)
+	tokenizer["padding"] = json.RawMessage(`{"strategy":{"Fixed":64},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"[PAD]"}`)
+	data, err := json.Marshal(tokenizer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited, err := onnx.NewTokenizer(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer limited.Close()
+	for _, n := range []int{1, 20, 100} {
+		tokens, err := limited.Encode(strings.Repeat("pain ", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tokens) != n {
+			t.Errorf("%d words gave %d tokens", n, len(tokens))
+		}
+	}
+}
+
+// What a model folder lacks or what does not fit is refused at load, all of it in one message.
+func TestLoadFaults(t *testing.T) {
+	config := string(file(t, "config.json"))
+	whole := func() fstest.MapFS {
+		folder := fstest.MapFS{}
+		for _, name := range []string{"config.json", "tokenizer.json", "model.onnx", "charthand.json"} {
+			folder[name] = &fstest.MapFile{Data: file(t, name)}
+		}
+		return folder
+	}
+	for name, test := range map[string]struct {
+		change func(fstest.MapFS)
+		want   []string
+	}{
+		"empty folder": {
+			func(f fstest.MapFS) { clear(f) },
+			[]string{"config.json: missing", "tokenizer.json: missing", "model.onnx: missing (nor is there onnx/model.onnx)"},
+		},
+		"two faults at once": {
+			func(f fstest.MapFS) {
+				delete(f, "tokenizer.json")
+				f["model.onnx"].Data = f["model.onnx"].Data[:1000]
+			},
+			[]string{"tokenizer.json: missing", "model.onnx: not an ONNX graph that this runtime can read"},
+		},
+		"labels unlike the output": {
+			func(f fstest.MapFS) {
+				f["config.json"].Data = []byte(`{"id2label":{"0":"O","1":"B-X","2":"I-X"},"max_position_embeddings":512}`)
+			},
+			[]string{"model.onnx: the output has 83 labels, config.json names 3"},
+		},
+		"no labels": {
+			func(f fstest.MapFS) { f["config.json"].Data = []byte(`{"model_type":"bert"}`) },
+			[]string{"config.json: id2label is missing: it is no token classifier"},
+		},
+		"holes in the labels": {
+			func(f fstest.MapFS) {
+				f["config.json"].Data = []byte(strings.Replace(config, `"7": "`, `"700": "`, 1))
+			},
+			[]string{`config.json: id2label has the key "700", expected 0 to 82`},
+		},
+		"config not JSON":       {func(f fstest.MapFS) { f["config.json"].Data = []byte("nope") }, []string{"config.json: not the JSON of a model"}},
+		"tokenizer not JSON":    {func(f fstest.MapFS) { f["tokenizer.json"].Data = []byte("[]") }, []string{"tokenizer.json: not a JSON object"}},
+		"unknown setting":       {func(f fstest.MapFS) { f["charthand.json"].Data = []byte(`{"wimdow":{}}`) }, []string{"charthand.json:", "wimdow"}},
+		"overlap over a window": {func(f fstest.MapFS) { f["charthand.json"].Data = []byte(`{"window":{"tokens":10,"overlap":10}}`) }, []string{"cannot overlap by 10"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := whole()
+			test.change(folder)
+			model, err := onnx.Load(folder, 1)
+			if err == nil {
+				model.Close()
+				t.Fatal("loaded")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("want %q in:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+// A window gives the same logits alone as beside others, at the same time and before and after.
+func TestLogitsDoNotDependOnNeighbours(t *testing.T) {
+	model := load(t)
+	texts := []string{
+		"Patient with chest pain and shortness of breath.", "ok", "Started on metformin 500 mg twice daily for type 2 diabetes.",
+		strings.Repeat("The echocardiogram was normal. ", 15),
+	}
+	var tokens [][]onnx.Token
+	var alone [][]float32
+	for _, text := range texts {
+		encoded, err := model.Encode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logits, err := model.Logits(context.Background(), encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(logits) != len(encoded)*len(model.Labels) {
+			t.Fatalf("%d logits for %d tokens", len(logits), len(encoded))
+		}
+		tokens, alone = append(tokens, encoded), append(alone, logits)
+	}
+	var group sync.WaitGroup
+	for round := range 16 {
+		group.Go(func() {
+			i := round % len(texts)
+			logits, err := model.Logits(context.Background(), tokens[i])
+			if err != nil || !slices.Equal(logits, alone[i]) {
+				t.Errorf("text %d gave other logits beside others (%v)", i, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestLogitsLimits(t *testing.T) {
+	model := load(t)
+	tokens, err := model.Encode(strings.Repeat("pain ", model.MaxTokens+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := model.Logits(context.Background(), tokens); err == nil || !strings.Contains(err.Error(), "longer than the model's 510") {
+		t.Errorf("a window that is too long: %v", err)
+	}
+	if _, err := model.Logits(context.Background(), tokens[:model.MaxTokens]); err != nil {
+		t.Errorf("the longest window: %v", err)
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := model.Logits(cancelled, tokens[:1]); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled call: %v", err)
+	}
+}
+
+func FuzzEncode(f *testing.F) {
+	model, err := onnx.Load(models.Default(), 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer model.Close()
+	f.Add("Ménière’s disease\x00 – 37 °C 🙂")
+	f.Add("a\xff[SEP]\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 1<<14 {
+			t.Skip("over the size cap")
+		}
+		tokens, err := model.Encode(text)
+		if err != nil {
+			if !errors.Is(err, onnx.ErrInvalidUTF8) {
+				t.Error(err)
+			}
+			return
+		}
+		last := 0
+		for _, token := range tokens {
+			if token.Start < last || token.End < token.Start || token.End > len(text) {
+				t.Errorf("token at %d:%d after %d in %d bytes", token.Start, token.End, last, len(text))
+			}
+			last = token.Start
+		}
+	})
+}

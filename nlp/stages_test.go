@@ -1,0 +1,165 @@
+package nlp_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"charthand/models"
+	"charthand/nlp"
+	"charthand/nlp/onnx"
+	"charthand/note"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// marked makes a document of a text in which each mention stands as [Label words].
+func marked(t *testing.T, text string) *nlp.Document {
+	t.Helper()
+	var body strings.Builder
+	var entities []nlp.Entity
+	for {
+		before, rest, found := strings.Cut(text, "[")
+		body.WriteString(before)
+		if !found {
+			return &nlp.Document{Text: note.NewText(body.String()), Entities: entities}
+		}
+		inside, after, _ := strings.Cut(rest, "]")
+		label, words, _ := strings.Cut(inside, " ")
+		start := body.Len()
+		body.WriteString(words)
+		entities = append(entities, nlp.Entity{Span: nlp.Span{Start: start, End: body.Len()}, Label: label})
+		text = after
+	}
+}
+
+func TestLinkValues(t *testing.T) {
+	for text, want := range map[string][]string{
+		"[Diagnostic_procedure Na] [Lab_value 140], [Diagnostic_procedure K] [Lab_value 4.2]":               {"140>Na", "4.2>K"},
+		"[Diagnostic_procedure BP] was [Lab_value 120/80] on arrival":                                       {"120/80>BP"},
+		"[Lab_value normal] [Diagnostic_procedure ECG]":                                                     {"normal>ECG"},
+		"[Diagnostic_procedure CT] was done. [Lab_value Normal] it was not":                                 nil,
+		"[Diagnostic_procedure HR]\n[Lab_value 80]":                                                         nil,
+		"[Diagnostic_procedure Hgb] [Lab_value 9.1] [Lab_value low]":                                        {"9.1>Hgb", "low>Hgb"},
+		"[Lab_value 7] of nothing":                                                                          nil,
+		"[Diagnostic_procedure CT] " + strings.Repeat("with many words between ", 5) + "[Lab_value normal]": nil,
+	} {
+		d := marked(t, text)
+		if err := (nlp.LinkValues{}).Annotate(context.Background(), d); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range d.Relations {
+			got = append(got, d.Mention(d.Entities[r.From])+">"+d.Mention(d.Entities[r.To]))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
+
+func TestGroup(t *testing.T) {
+	d := marked(t, "[Sign Chest  pain], then [Sign nausea]; [Sign chest\npain.] again, [Drug nausea]?")
+	if err := (nlp.Group{}).Annotate(context.Background(), d); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]int{{0, 2}, {1}, {3}}, d.Groups); diff != "" {
+		t.Error(diff)
+	}
+	for i, want := range []string{"chest pain", "nausea", "chest pain", "nausea"} {
+		if d.Entities[i].Normal != want {
+			t.Errorf("%d: %q, want %q", i, d.Entities[i].Normal, want)
+		}
+	}
+}
+
+// Whatever a text holds, mentions are exact slices of it, in order, and all of it is read.
+func TestRecognizerOnOddTexts(t *testing.T) {
+	model, err := onnx.Load(models.Default(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	recognizer, err := nlp.NewRecognizer(model, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentence := "The patient reported severe chest pain and was given aspirin 325 mg. "
+	for name, test := range map[string]struct {
+		text string
+		want int // mentions at the least
+	}{
+		"plain":                   {sentence, 3},
+		"NUL bytes":               {"Severe chest\x00pain.\x00\x00 Given aspirin.", 2},
+		"invalid UTF-8":           {"Severe chest pain \xff\xfe Given aspirin \xed\xa0\x80.", 2},
+		"emoji and accents":       {"🙂 Ménière’s disease, e\u0301 – chest pain 👍🏽", 1},
+		"CRLF":                    {strings.ReplaceAll(sentence+"\n"+sentence, "\n", "\r\n"), 6},
+		"a line without a space":  {strings.Repeat("x", 1<<20), 0},
+		"a line without an end":   {strings.Repeat("severe chest pain and ", 2000), 1000},
+		"many lines":              {strings.Repeat(sentence+"\n", 400), 1200},
+		"only blanks":             {" \t\r\n ", 0},
+		"special tokens as words": {"[CLS] chest pain [SEP] aspirin [PAD]", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &nlp.Document{Text: note.NewText(test.text)}
+			if err := recognizer.Annotate(context.Background(), d); err != nil {
+				t.Fatal(err)
+			}
+			last := 0
+			for _, e := range d.Entities {
+				if e.Start < last || e.End <= e.Start || e.End > len(d.Text.Body) || !utf8.ValidString(d.Mention(e)) {
+					t.Fatalf("mention at %d:%d after %d", e.Start, e.End, last)
+				}
+				last = e.End
+			}
+			if len(d.Entities) < test.want {
+				t.Errorf("%d mentions, expected at least %d", len(d.Entities), test.want)
+			}
+			if d.Coverage.Read != d.Coverage.Characters || d.Coverage.Characters != utf8.RuneCountInString(d.Text.Body) {
+				t.Errorf("coverage %+v of %d characters", d.Coverage, utf8.RuneCountInString(d.Text.Body))
+			}
+		})
+	}
+}
+
+// A mention at the edge of two windows comes out once and whole.
+func TestRecognizerAcrossWindows(t *testing.T) {
+	model, err := onnx.Load(models.Default(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	// One endless sentence, so that windows overlap, moved along word by word.
+	for shift := range 12 {
+		recognizer, err := nlp.NewRecognizer(model, 24)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Repeat("and then ", shift) + "he had shortness of breath and took metoprolol tartrate and he had shortness of breath and took metoprolol tartrate daily"
+		d := &nlp.Document{Text: note.NewText(text)}
+		if err := recognizer.Annotate(context.Background(), d); err != nil {
+			t.Fatal(err)
+		}
+		count := map[string]int{}
+		for _, e := range d.Entities {
+			count[d.Mention(e)]++
+		}
+		if count["shortness of breath"] != 2 || count["metoprolol tartrate"] != 2 {
+			t.Errorf("shift %d: %v", shift, count)
+		}
+	}
+}
+
+func TestNewRecognizerWindow(t *testing.T) {
+	model, err := onnx.Load(models.Default(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	for _, window := range []int{-1, 5, 511} {
+		if _, err := nlp.NewRecognizer(model, window); err == nil {
+			t.Errorf("a window of %d tokens was accepted", window)
+		}
+	}
+}
