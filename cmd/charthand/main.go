@@ -13,7 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes, as docs/cli.md has them.
+// Exit codes, as README.md has them.
 const (
 	exitDone   = 0
 	exitFailed = 1 // some input failed; the rest was done, the failures named

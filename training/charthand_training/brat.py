@@ -70,7 +70,8 @@ def read(txt: Path, report: Report | None = None, strict: bool = False) -> Docum
                 continue
             match = _TEXT_BOUND.match(line.rstrip("\n"))
             bounds = [int(n) for n in re.findall(r"\d+", match[3])] if match else []
-            if not match or len(bounds) < 2 or len(bounds) % 2 or not 0 <= min(bounds) < max(bounds) <= len(text):
+            pieces = list(zip(bounds[::2], bounds[1::2]))
+            if not pieces or len(bounds) % 2 or not all(start < end <= len(text) for start, end in pieces):
                 fault = f"{ann.name}:{number}: not a text-bound annotation within the text"
                 if strict:
                     raise BratError(fault)

