@@ -5,6 +5,7 @@ package extract
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"charthand/fhir"
 	"charthand/mapping"
@@ -14,6 +15,10 @@ import (
 	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 )
+
+// MaxCharacters is the longest text that is read, in Unicode code points. A clinical note has some thousands; what is longer
+// than this would hold a processor for minutes.
+const MaxCharacters = 1_000_000
 
 // Extractor turns documents into transaction Bundles. It is safe for concurrent use.
 type Extractor struct {
@@ -124,6 +129,8 @@ func decode(path string, a fhir.Attachment) (note.Text, []string, *fhir.Issue) {
 	}
 	text, remarks, err := note.Decode(a.Data, a.ContentType)
 	switch {
+	case err == nil && text.CodePoints() > MaxCharacters:
+		return note.Text{}, nil, refuse(fhir.CodeTooLong, ".data", fmt.Sprintf("the text has %d characters, %d are the most that is read", text.CodePoints(), MaxCharacters))
 	case err == nil:
 		return text, remarks, nil
 	case errors.Is(err, note.ErrCharset), errors.Is(err, note.ErrContentType):

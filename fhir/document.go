@@ -53,6 +53,7 @@ type Attachment struct {
 // ReadDocuments finds the documents in a DocumentReference, a Bundle or a Parameters resource in JSON. Other resources in a
 // Bundle are passed over. The error is a *Fault: input that is not R4, holds another resource type or no document at all.
 func ReadDocuments(data []byte) ([]*Document, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // a byte order mark, which some editors write
 	var head struct {
 		ResourceType string `json:"resourceType"`
 		Parameter    []struct {

@@ -25,7 +25,8 @@ func TestReadDocuments(t *testing.T) {
 		in    string
 		paths []string
 	}{
-		"single": {single, []string{"DocumentReference"}},
+		"single":          {single, []string{"DocumentReference"}},
+		"byte order mark": {"\ufeff" + single, []string{"DocumentReference"}},
 		"bundle": {
 			`{"resourceType":"Bundle","type":"collection","entry":[{"resource":` + single + `},{"resource":{"resourceType":"Patient","id":"p1"}},{"resource":` + single + `}]}`,
 			[]string{"Bundle.entry[0].resource", "Bundle.entry[2].resource"},

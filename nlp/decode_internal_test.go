@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"charthand/nlp/onnx"
 
@@ -208,26 +209,28 @@ func TestCutAtSentences(t *testing.T) {
 	}
 }
 
-func TestStretches(t *testing.T) {
-	var windows []window
-	for i := range 40 {
-		w := window{start: i * 10, end: i*10 + 10, from: i * 10, to: i*10 + 10}
-		if i >= 20 { // from here on no window ends with a sentence
-			w.end += 3
+// Pieces follow each other without a gap, none is too long, and none cuts a character or, where it can be helped, a word.
+func TestPieces(t *testing.T) {
+	for name, test := range map[string]struct{ text, end string }{
+		"lines":     {strings.Repeat("some words here. And more\n", 50), "\n"},
+		"sentences": {strings.Repeat("Some words here and more. ", 50), ". "},
+		"words":     {strings.Repeat("words ", 200), " "},
+		"one word":  {strings.Repeat("ä🙂", 200), ""},
+		"short":     {"short", ""},
+		"empty":     {"", ""},
+	} {
+		next := 0
+		for _, piece := range pieces(test.text, 100) {
+			words := test.text[piece.Start:piece.End]
+			if piece.Start != next || len(words) > 100 || !utf8.ValidString(words) {
+				t.Fatalf("%s: piece %+v after %d", name, piece, next)
+			}
+			if next = piece.End; next < len(test.text) && (!strings.HasSuffix(words, test.end) || len(words) <= 50) {
+				t.Errorf("%s: the piece %q", name, words)
+			}
 		}
-		windows = append(windows, w)
-	}
-	next := 0
-	for _, run := range stretches(windows, 50) {
-		if run[0].from != next {
-			t.Fatalf("a stretch begins at %d, expected %d", run[0].from, next)
+		if next != len(test.text) {
+			t.Errorf("%s: %d of %d bytes are read", name, next, len(test.text))
 		}
-		next = run[len(run)-1].to
-		if length := next - run[0].from; length > 100 {
-			t.Errorf("a stretch of %d tokens", length)
-		}
-	}
-	if next != 400 {
-		t.Errorf("stretches end at %d", next)
 	}
 }

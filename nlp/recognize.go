@@ -39,66 +39,40 @@ func NewRecognizer(model *onnx.Model, window int) (*Recognizer, error) {
 	return &Recognizer{model: model, decoder: newDecoder(model.Labels, settings.Decode.Viterbi), size: size, overlap: overlap}, nil
 }
 
-// Annotate implements Annotator. Windows of one note run side by side, as many as the model has workers.
+// Annotate implements Annotator. A long text is read piece by piece, so that the memory that it takes does not grow with it;
+// the windows of a piece run side by side, as many at once as the model has workers.
 func (r *Recognizer) Annotate(ctx context.Context, d *Document) error {
-	body := d.Text.Body
-	tokens, err := r.model.Encode(body)
-	if err != nil {
-		return err
-	}
 	d.Entities = nil
-	read := 0 // tokens that windows have stood for so far, without a gap
-	for _, windows := range stretches(cut(body, tokens, r.size, r.overlap), maxStretch) {
-		first, last := windows[0].from, windows[len(windows)-1].to
-		logits, err := r.read(ctx, tokens, windows)
+	d.Coverage = Coverage{Characters: d.Text.CodePoints()}
+	for _, piece := range pieces(d.Text.Body, maxPiece) {
+		found, err := r.read(ctx, d.Text.Body[piece.Start:piece.End])
 		if err != nil {
 			return err
 		}
-		d.Entities = append(d.Entities, r.decoder.decode(body, tokens[first:last], logits)...)
-		if first == read {
-			read = last
+		for _, e := range found {
+			e.Start, e.End = e.Start+piece.Start, e.End+piece.Start
+			d.Entities = append(d.Entities, e)
 		}
-	}
-	// What lies between and after tokens is blank or without meaning to the tokenizer: it counts as read with them.
-	d.Coverage = Coverage{Characters: d.Text.CodePoints(), Read: d.Text.CodePoints()}
-	if read < len(tokens) {
-		d.Coverage.Read = d.Text.CodePoint(tokens[read].Start)
+		d.Coverage.Read = d.Text.CodePoint(piece.End)
 	}
 	return nil
 }
 
-// maxStretch bounds how many tokens are decoded together, and with it the memory that a long note takes.
-const maxStretch = 8192
-
-// stretches divides the windows of a note into runs that are decoded apart. A run ends at the first window past the bound
-// that ends with a sentence; where none does for as long again, it ends there all the same.
-func stretches(windows []window, bound int) [][]window {
-	var runs [][]window
-	start := 0
-	for i, w := range windows {
-		length := w.to - windows[start].from
-		clean := w.to == w.end
-		if i == len(windows)-1 || (clean && length >= bound) || length >= 2*bound {
-			runs = append(runs, windows[start:i+1])
-			start = i + 1
-		}
+// read finds the mentions in a piece of text.
+func (r *Recognizer) read(ctx context.Context, text string) ([]Entity, error) {
+	tokens, err := r.model.Encode(text)
+	if err != nil {
+		return nil, err
 	}
-	return runs
-}
-
-// read runs the model on the windows, as many at once as it has workers, and gives the logits of the tokens that they
-// stand for.
-func (r *Recognizer) read(ctx context.Context, tokens []onnx.Token, windows []window) ([]float32, error) {
 	columns := len(r.model.Labels)
-	first, last := windows[0].from, windows[len(windows)-1].to
-	logits := make([]float32, (last-first)*columns)
+	logits := make([]float32, len(tokens)*columns)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.model.Workers())
-	for _, w := range windows {
+	for _, w := range cut(text, tokens, r.size, r.overlap) {
 		group.Go(func() error {
 			rows, err := r.model.Logits(ctx, tokens[w.start:w.end])
 			if err == nil {
-				copy(logits[(w.from-first)*columns:(w.to-first)*columns], rows[(w.from-w.start)*columns:])
+				copy(logits[w.from*columns:w.to*columns], rows[(w.from-w.start)*columns:])
 			}
 			return err
 		})
@@ -106,5 +80,5 @@ func (r *Recognizer) read(ctx context.Context, tokens []onnx.Token, windows []wi
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return logits, nil
+	return r.decoder.decode(text, tokens, logits), nil
 }

@@ -8,6 +8,33 @@ import (
 	"charthand/nlp/onnx"
 )
 
+// maxPiece is the length of the pieces that a text is read in, in bytes: some 8,000 tokens.
+const maxPiece = 32 << 10
+
+// pieces divides a text into runs of at most limit bytes. A piece ends where a line ends if one does in its later half, else
+// with a sentence, else with a word; only a word of half a piece is cut, between two characters.
+func pieces(text string, limit int) []Span {
+	var runs []Span
+	start := 0
+	for len(text)-start > limit {
+		later := text[start+limit/2 : start+limit]
+		length := limit / 2
+		for _, end := range []string{"\n", ". ", " "} {
+			if at := strings.LastIndex(later, end); at >= 0 {
+				length += at + len(end)
+				break
+			}
+		}
+		if length == limit/2 {
+			for length = limit; !utf8.RuneStart(text[start+length]); length-- {
+			}
+		}
+		runs = append(runs, Span{start, start + length})
+		start += length
+	}
+	return append(runs, Span{start, len(text)})
+}
+
 // window is a run of tokens that the model sees at once.
 type window struct {
 	start, end int // tokens [start, end)

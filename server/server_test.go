@@ -186,7 +186,7 @@ func TestExtract(t *testing.T) {
 
 // The table of bad input: status, and where the outcome says the fault is.
 func TestBadInput(t *testing.T) {
-	s, logged := newServer(t, func(c *server.Config) { c.MaxBody = 5000 })
+	s, logged := newServer(t, func(c *server.Config) { c.MaxBody = 2 << 20 })
 	attachment := func(a string) string {
 		return `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/1"},"content":[{"attachment":` + a + `}]}`
 	}
@@ -207,9 +207,10 @@ func TestBadInput(t *testing.T) {
 		"base64":              {attachment(`{"data":"!` + phrase + `"}`), 422, "DocumentReference.content[0].attachment.data"},
 		"unknown charset":     {attachment(`{"contentType":"text/plain; charset=klingon","data":"YQ=="}`), 422, "DocumentReference.content[0].attachment.contentType"},
 		"another contentType": {attachment(`{"contentType":"application/pdf","data":"YQ=="}`), 422, "DocumentReference.content[0].attachment.contentType"},
+		"too long a text":     {attachment(`{"contentType":"text/plain","data":"` + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x ", extract.MaxCharacters/2)+"x")) + `"}`), 422, "DocumentReference.content[0].attachment.data"},
 		"no subject":          {`{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"data":"YQ=="}}]}`, 422, "DocumentReference.subject"},
 		"withdrawn":           {`{"resourceType":"DocumentReference","status":"entered-in-error","content":[{"attachment":{"data":"YQ=="}}]}`, 422, "DocumentReference.status"},
-		"too large":           {note("", strings.Repeat(phrase, 1000)), 413, ""},
+		"too large":           {note("", strings.Repeat(phrase, 200_000)), 413, ""},
 		"empty":               {"", 400, "Resource"},
 	} {
 		t.Run(name, func(t *testing.T) {

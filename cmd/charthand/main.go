@@ -85,6 +85,9 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exitDone
 	case errors.Is(err, errInput):
 		return exitFailed
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(s.err, "charthand: interrupted")
+		return exitFailed
 	case errors.As(err, &usage):
 		fmt.Fprintln(s.err, "charthand:", err)
 		return exitUsage

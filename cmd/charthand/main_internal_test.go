@@ -272,6 +272,26 @@ func TestLibraryThatDoesNotOpen(t *testing.T) {
 	}
 }
 
+// Nothing is written beside the output: the inference library's published builds keep a device id and a database of events in
+// the user's folders, and send them, unless they are told not to before they are opened.
+func TestNothingIsWrittenBesideTheOutput(t *testing.T) {
+	home := t.TempDir()
+	command := exec.Command(os.Args[0], "annotate", "-")
+	command.Stdin = strings.NewReader("Severe chest pain.")
+	command.Env = []string{asProgram + "=1", "HOME=" + home, "PATH="}
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	left, err := os.ReadDir(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) > 0 {
+		t.Errorf("%s was written into the home folder", left[0].Name())
+	}
+}
+
 // The whole program as a process: it serves, answers, and ends in order when it is told to.
 func TestServe(t *testing.T) {
 	command := exec.Command(os.Args[0], "serve", "--listen", "127.0.0.1:0")
