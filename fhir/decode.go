@@ -33,18 +33,25 @@ var unmarshaller = sync.OnceValue(func() *jsonformat.Unmarshaller {
 // decodeResource reads one R4 resource in JSON. What is wrong comes back as a *Fault that names every fault by its FHIRPath
 // below root ("DocumentReference", or where the resource stands in a larger one: "Parameters.parameter[0].resource").
 func decodeResource(data []byte, root string) (*bcrpb.ContainedResource, error) {
-	if err := checkJSON(data, root); err != nil {
+	if _, err := parseObject(data, root); err != nil {
 		return nil, err
 	}
 	first := &faultCollector{root: root}
 	resource := first.decode(data)
+	if resource == nil {
+		// base64 may be wrapped in lines, which the decoder does not take.
+		if unwrapped, ok := rewrite(data, first.found, unwrap); ok {
+			data, first = unwrapped, &faultCollector{root: root}
+			resource = first.decode(data)
+		}
+	}
 	if resource != nil && len(first.found) == 0 {
 		return resource, nil
 	}
 	if resource == nil {
 		// The decoder validates only what it could parse: take the unreadable elements away and look at the rest, so that
 		// the caller learns of every fault at once.
-		if pruned, ok := prune(data, first.found); ok {
+		if pruned, ok := rewrite(data, first.found, prune); ok {
 			second := &faultCollector{root: root}
 			if second.decode(pruned) != nil {
 				first.addNew(second.found)
@@ -54,22 +61,24 @@ func decodeResource(data []byte, root string) (*bcrpb.ContainedResource, error) 
 	return nil, first.fault()
 }
 
-// checkJSON refuses what is no JSON object, with the place of the first fault.
-func checkJSON(data []byte, root string) error {
+// parseObject reads a JSON object; what is none is refused, with the place of the first fault.
+func parseObject(data []byte, root string) (map[string]json.RawMessage, error) {
 	var object map[string]json.RawMessage
 	err := json.Unmarshal(data, &object)
 	if err == nil && object != nil {
-		return nil
+		return object, nil
 	}
 	diagnostics := "expected a JSON object"
 	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		diagnostics = "the input is empty"
+	} else if errors.As(err, &syntax) {
 		before := data[:min(int(syntax.Offset), len(data))]
 		line := bytes.Count(before, []byte{'\n'}) + 1
 		column := len(before) - bytes.LastIndexByte(before, '\n') - 1
 		diagnostics = fmt.Sprintf("not JSON: fault at line %d, byte %d", line, column)
 	}
-	return &Fault{Kind: Invalid, Issues: []Issue{{Severity: SeverityError, Code: CodeStructure, Expression: root, Diagnostics: diagnostics}}}
+	return nil, &Fault{Kind: Invalid, Issues: []Issue{{Severity: SeverityError, Code: CodeStructure, Expression: root, Diagnostics: diagnostics}}}
 }
 
 // element is one fault as the decoder names it.
@@ -204,58 +213,72 @@ func (c *faultCollector) expression(path string) string {
 	return c.root + "." + below
 }
 
-// prune removes the elements at the given paths. It reports false where there is nothing that it could remove.
-func prune(data []byte, faults []element) ([]byte, bool) {
+// rewrite changes the object that holds each element at fault, by its key there, and encodes the whole anew. It reports
+// false where nothing was changed.
+func rewrite(data []byte, faults []element, change func(fault element, holder map[string]any, key string) bool) ([]byte, bool) {
 	var tree any
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	if decoder.Decode(&tree) != nil {
 		return nil, false
 	}
-	removed := false
+	changed := false
 	for _, fault := range faults {
 		_, below, found := strings.Cut(innerType.ReplaceAllString(fault.path, "$1"), ".")
-		if found && remove(tree, strings.Split(below, ".")) {
-			removed = true
+		if !found {
+			continue
+		}
+		if holder, key := find(tree, strings.Split(below, ".")); holder != nil && change(fault, holder, key) {
+			changed = true
 		}
 	}
-	if !removed {
+	if !changed {
 		return nil, false
 	}
-	pruned, err := json.Marshal(tree)
-	return pruned, err == nil
+	rewritten, err := json.Marshal(tree)
+	return rewritten, err == nil
+}
+
+// prune takes an element away. For an element of an array that is the whole array, so that no other changes its index.
+func prune(_ element, holder map[string]any, key string) bool {
+	delete(holder, key)
+	return true
+}
+
+// unwrap takes white space out of base64 (FHIR R4, base64Binary: it may be there).
+func unwrap(fault element, holder map[string]any, key string) bool {
+	value, ok := holder[key].(string)
+	if !fault.binary || !ok {
+		return false
+	}
+	joined := strings.Join(strings.Fields(value), "")
+	holder[key] = joined
+	return joined != value
 }
 
 var step = regexp.MustCompile(`^([^\[]+)(?:\[(\d+)\])?$`)
 
-// remove deletes the element that the steps lead to; for an element of an array it deletes the whole array, so that no other
-// element changes its index.
-func remove(tree any, steps []string) bool {
+// find follows the steps of a path ("content[0]", "attachment", "data") and gives the object that holds the last of them.
+func find(tree any, steps []string) (holder map[string]any, key string) {
 	object, ok := tree.(map[string]any)
 	match := step.FindStringSubmatch(steps[0])
 	if !ok || match == nil {
-		return false
+		return nil, ""
 	}
 	child, ok := object[match[1]]
 	if !ok {
-		return false
+		return nil, ""
 	}
-	last := len(steps) == 1
-	if match[2] == "" {
-		if last {
-			delete(object, match[1])
-			return true
+	if len(steps) == 1 {
+		return object, match[1]
+	}
+	if match[2] != "" {
+		array, ok := child.([]any)
+		index, err := strconv.Atoi(match[2])
+		if !ok || err != nil || index >= len(array) {
+			return nil, ""
 		}
-		return remove(child, steps[1:])
+		child = array[index]
 	}
-	array, ok := child.([]any)
-	index, err := strconv.Atoi(match[2])
-	if !ok || err != nil || index >= len(array) {
-		return false
-	}
-	if last {
-		delete(object, match[1])
-		return true
-	}
-	return remove(array[index], steps[1:])
+	return find(child, steps[1:])
 }

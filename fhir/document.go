@@ -3,15 +3,15 @@ package fhir
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
+	"maps"
 	"time"
 
 	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	bcrpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
 	drpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/document_reference_go_proto"
-	"google.golang.org/protobuf/proto"
 )
 
 // Document is a DocumentReference as the rest of charthand sees it. It is read-only once made.
@@ -20,12 +20,14 @@ type Document struct {
 	Path string
 	// ID and Version are the logical id and meta.versionId; either may be empty.
 	ID, Version string
-	// Identifiers are the business identifiers, in the resource's order.
+	// Identifiers are the business identifiers in use that name their system, in the resource's order.
 	Identifiers []Identifier
 	// Status and DocStatus say where the note is in its life.
 	Status    codes.DocumentReferenceStatusCode_Value
 	DocStatus codes.CompositionStatusCode_Value
-	// Subject is the patient, nil where the resource names none.
+	// Fault says why the document could not be read; nothing but Path is filled then.
+	Fault *Fault
+	// Subject is the patient or group, nil where the resource names none that can be referred to from outside.
 	Subject *dtpb.Reference
 	// Encounter is the first encounter of the context, nil where there is none.
 	Encounter *dtpb.Reference
@@ -51,61 +53,106 @@ type Attachment struct {
 }
 
 // ReadDocuments finds the documents in a DocumentReference, a Bundle or a Parameters resource in JSON. Other resources in a
-// Bundle are passed over. The error is a *Fault: input that is not R4, holds another resource type or no document at all.
+// Bundle are passed over. In a Bundle or Parameters a document that cannot be read does not hold up the others: it comes
+// back with its Fault. The error is a *Fault: input that is not R4, holds another resource type or no document at all.
 func ReadDocuments(data []byte) ([]*Document, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // a byte order mark, which some editors write
-	var head struct {
-		ResourceType string `json:"resourceType"`
-		Parameter    []struct {
-			Resource json.RawMessage `json:"resource"`
-		} `json:"parameter"`
+	object, err := parseObject(data, "Resource")
+	if err != nil {
+		return nil, err
 	}
-	if json.Unmarshal(data, &head) == nil && head.ResourceType == "Parameters" {
-		var documents []*Document
-		for i, parameter := range head.Parameter {
-			if len(parameter.Resource) == 0 || bytes.Equal(parameter.Resource, []byte("null")) {
-				continue
-			}
-			found, err := readResource(parameter.Resource, fmt.Sprintf("Parameters.parameter[%d].resource", i))
-			if err != nil {
-				return nil, err
-			}
-			documents = append(documents, found...)
+	switch resourceType := stringMember(object, "resourceType"); resourceType {
+	case "Bundle":
+		return readMembers(object, resourceType, "entry")
+	case "Parameters":
+		return readMembers(object, resourceType, "parameter")
+	default:
+		root := "Resource"
+		if isName(resourceType) {
+			root = resourceType
 		}
-		if len(documents) == 0 {
-			return nil, Refuse(CodeNotFound, "Parameters.parameter", "no parameter holds a DocumentReference")
+		document, err := readDocument(data, root, nil)
+		if err != nil {
+			return nil, err
 		}
-		return documents, nil
+		return []*Document{document}, nil
 	}
-	root := "Resource"
-	if isName(head.ResourceType) {
-		root = head.ResourceType
-	}
-	return readResource(data, root)
 }
 
-func readResource(data []byte, root string) ([]*Document, error) {
+// readMembers reads the DocumentReferences that the elements of an array hold as "resource": the entries of a Bundle, the
+// parameters of Parameters. Each is decoded by itself, and the rest without them.
+func readMembers(object map[string]json.RawMessage, root, array string) ([]*Document, error) {
+	var members []map[string]json.RawMessage
+	if raw, ok := object[array]; ok {
+		if err := json.Unmarshal(raw, &members); err != nil {
+			return nil, &Fault{Invalid, []Issue{{SeverityError, CodeStructure, root + "." + array, "expected an array of objects"}}}
+		}
+	}
+	shells := make([]map[string]json.RawMessage, len(members))
+	held := entries{}
+	for i, member := range members {
+		shells[i] = maps.Clone(member)
+		delete(shells[i], "resource")
+		held.add(member)
+	}
+	shell := maps.Clone(object)
+	if len(members) > 0 {
+		encoded, err := json.Marshal(shells)
+		if err != nil {
+			return nil, err
+		}
+		shell[array] = encoded
+	}
+	encoded, err := json.Marshal(shell)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := decodeResource(encoded, root); err != nil {
+		return nil, err
+	}
+	var documents []*Document
+	for i, member := range members {
+		var resource map[string]json.RawMessage
+		if json.Unmarshal(member["resource"], &resource) != nil || stringMember(resource, "resourceType") != "DocumentReference" {
+			continue
+		}
+		path := fmt.Sprintf("%s.%s[%d].resource", root, array, i)
+		document, err := readDocument(member["resource"], path, held)
+		if err != nil {
+			var fault *Fault
+			if !errors.As(err, &fault) {
+				return nil, err
+			}
+			document = &Document{Path: path, Fault: fault}
+		}
+		documents = append(documents, document)
+	}
+	if len(documents) == 0 {
+		return nil, Refuse(CodeNotFound, root+"."+array, "none holds a DocumentReference")
+	}
+	return documents, nil
+}
+
+// stringMember gives a member that is a string, else "". Names are compared exactly, as FHIR does.
+func stringMember(object map[string]json.RawMessage, name string) string {
+	var value string
+	if json.Unmarshal(object[name], &value) != nil {
+		return ""
+	}
+	return value
+}
+
+// readDocument decodes one DocumentReference.
+func readDocument(data []byte, root string, held entries) (*Document, error) {
 	resource, err := decodeResource(data, root)
 	if err != nil {
 		return nil, err
 	}
-	if reference := resource.GetDocumentReference(); reference != nil {
-		return []*Document{newDocument(reference, root)}, nil
-	}
-	bundle := resource.GetBundle()
-	if bundle == nil {
+	reference := resource.GetDocumentReference()
+	if reference == nil {
 		return nil, Refuse(CodeNotSupported, root, "expected a DocumentReference, a Bundle or a Parameters resource, found "+typeName(resource))
 	}
-	var documents []*Document
-	for i, entry := range bundle.GetEntry() {
-		if reference := entry.GetResource().GetDocumentReference(); reference != nil {
-			documents = append(documents, newDocument(reference, fmt.Sprintf("%s.entry[%d].resource", root, i)))
-		}
-	}
-	if len(documents) == 0 {
-		return nil, Refuse(CodeNotFound, root+".entry", "no entry holds a DocumentReference")
-	}
-	return documents, nil
+	return newDocument(reference, root, held), nil
 }
 
 // typeName gives the resource type that a ContainedResource holds.
@@ -117,22 +164,31 @@ func typeName(resource *bcrpb.ContainedResource) string {
 	return "nothing"
 }
 
-func newDocument(r *drpb.DocumentReference, path string) *Document {
+func newDocument(r *drpb.DocumentReference, path string, held entries) *Document {
 	d := &Document{
 		Path:      path,
 		ID:        r.GetId().GetValue(),
 		Version:   r.GetMeta().GetVersionId().GetValue(),
 		Status:    r.GetStatus().GetValue(),
 		DocStatus: r.GetDocStatus().GetValue(),
-		Subject:   portable(r.GetSubject(), r),
+		Subject:   held.portable(r.GetSubject(), r.GetContained(), "Patient", "Group"),
 	}
 	for _, identifier := range r.GetIdentifier() {
-		if value := identifier.GetValue().GetValue(); value != "" {
-			d.Identifiers = append(d.Identifiers, Identifier{identifier.GetSystem().GetValue(), value})
+		system, value := identifier.GetSystem().GetValue(), identifier.GetValue().GetValue()
+		switch identifier.GetUse().GetValue() {
+		case codes.IdentifierUseCode_OLD, codes.IdentifierUseCode_TEMP:
+			continue
+		default:
+			if system != "" && value != "" { // without its system a value is not unique
+				d.Identifiers = append(d.Identifiers, Identifier{system, value})
+			}
 		}
 	}
-	if encounters := r.GetContext().GetEncounter(); len(encounters) > 0 {
-		d.Encounter = portable(encounters[0], r)
+	for _, reference := range r.GetContext().GetEncounter() {
+		// An EpisodeOfCare may stand here too; the resources that are written take an Encounter.
+		if d.Encounter = held.portable(reference, r.GetContained(), "Encounter"); d.Encounter != nil {
+			break
+		}
 	}
 	if date := r.GetDate(); date != nil && date.GetPrecision() != dtpb.Instant_PRECISION_UNSPECIFIED {
 		d.Date = instantTime(date)
@@ -155,53 +211,13 @@ func newDocument(r *drpb.DocumentReference, path string) *Document {
 	return d
 }
 
-// portable gives a reference in a form that holds outside its resource. A reference to a contained resource becomes a
-// logical one where that resource has an identifier; where it has none nothing outside can mean it, and nil comes back.
-func portable(reference *dtpb.Reference, r *drpb.DocumentReference) *dtpb.Reference {
-	if reference == nil || proto.Equal(reference, &dtpb.Reference{}) {
-		return nil
-	}
-	fragment := reference.GetFragment().GetValue()
-	if fragment == "" {
-		return reference
-	}
-	for _, packed := range r.GetContained() {
-		resource := &bcrpb.ContainedResource{}
-		if packed.UnmarshalTo(resource) != nil {
-			continue
-		}
-		var id *dtpb.Id
-		var identifiers []*dtpb.Identifier
-		switch held := resource.GetOneofResource().(type) {
-		case *bcrpb.ContainedResource_Patient:
-			id, identifiers = held.Patient.GetId(), held.Patient.GetIdentifier()
-		case *bcrpb.ContainedResource_Encounter:
-			id, identifiers = held.Encounter.GetId(), held.Encounter.GetIdentifier()
-		}
-		if id.GetValue() == strings.TrimPrefix(fragment, "#") && len(identifiers) > 0 {
-			logical := LogicalReference(typeName(resource), identifiers[0])
-			logical.Display = reference.GetDisplay()
-			return logical
-		}
-	}
-	return nil
-}
-
 func instantTime(i *dtpb.Instant) time.Time {
 	t := time.UnixMicro(i.GetValueUs()).UTC()
-	if zone, err := time.Parse("-07:00", i.GetTimezone()); err == nil {
+	if zone, err := time.Parse("Z07:00", i.GetTimezone()); err == nil {
 		return t.In(zone.Location())
 	}
 	if zone, err := time.LoadLocation(i.GetTimezone()); err == nil {
 		return t.In(zone)
 	}
 	return t
-}
-
-// ParseReference reads a reference from a flag or a setting: "Patient/123", an absolute URL or "urn:uuid:…".
-func ParseReference(s string) (*dtpb.Reference, error) {
-	if s == "" || strings.ContainsAny(s, " \t\r\n\"<>") || !strings.ContainsAny(s, "/:") {
-		return nil, fmt.Errorf("%q is not a reference: expected something like Patient/123", s)
-	}
-	return Reference(s), nil
 }

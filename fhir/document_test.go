@@ -88,24 +88,24 @@ func TestFaults(t *testing.T) {
 				"DocumentReference.subject: invalid reference to a Medication resource, want Patient, Practitioner, Group, Device",
 			},
 		},
-		"in a bundle": {
-			`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"DocumentReference","content":[{}]}}]}`, fhir.Invalid,
-			[]string{
-				"Bundle.entry[0].resource.content[0].attachment: missing required element",
-				"Bundle.entry[0].resource.status: missing required element",
-			},
+		"a bundle's own": {
+			`{"resourceType":"Bundle","entry":[{"colour":1,"resource":` + reference + `}]}`, fhir.Invalid,
+			[]string{"Bundle.entry[0].colour: unknown field", "Bundle.type: missing required element"},
 		},
-		"in parameters": {
-			`{"resourceType":"Parameters","parameter":[{"name":"resource","resource":{"resourceType":"DocumentReference","status":"current"}}]}`, fhir.Invalid,
-			[]string{"Parameters.parameter[0].resource.content: missing required element"},
+		"parameters' own": {
+			`{"resourceType":"Parameters","foo":1,"parameter":[{"nme":"resource","resource":` + reference + `}]}`, fhir.Invalid,
+			[]string{"Parameters.foo: unknown field", "Parameters.parameter[0].name: missing required element", "Parameters.parameter[0].nme: unknown field"},
 		},
+		"entries no array": {`{"resourceType":"Bundle","type":"collection","entry":{}}`, fhir.Invalid, []string{"Bundle.entry: expected an array of objects"}},
+		"another case":     {`{"ResourceType":"DocumentReference"}`, fhir.Invalid, []string{`Resource: missing required field "resourceType"`}},
+		"empty":            {" \n", fhir.Invalid, []string{"Resource: the input is empty"}},
 		"base64": {
 			`{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"data":"aGVs*G8="}}]}`, fhir.Unprocessable,
 			[]string{"DocumentReference.content[0].attachment.data: base64 that does not decode"},
 		},
 		"another type":     {`{"resourceType":"Patient"}`, fhir.Unprocessable, []string{"Patient: expected a DocumentReference, a Bundle or a Parameters resource, found Patient"}},
-		"empty bundle":     {`{"resourceType":"Bundle","type":"collection"}`, fhir.Unprocessable, []string{"Bundle.entry: no entry holds a DocumentReference"}},
-		"empty parameters": {`{"resourceType":"Parameters"}`, fhir.Unprocessable, []string{"Parameters.parameter: no parameter holds a DocumentReference"}},
+		"empty bundle":     {`{"resourceType":"Bundle","type":"collection"}`, fhir.Unprocessable, []string{"Bundle.entry: none holds a DocumentReference"}},
+		"empty parameters": {`{"resourceType":"Parameters"}`, fhir.Unprocessable, []string{"Parameters.parameter: none holds a DocumentReference"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fhir.ReadDocuments([]byte(test.in))
@@ -147,24 +147,110 @@ func TestFaultsHoldNoText(t *testing.T) {
 	}
 }
 
-func TestContainedSubject(t *testing.T) {
-	for name, test := range map[string]struct {
-		contained string
-		want      string
-	}{
-		"with identifier":    {`{"resourceType":"Patient","id":"pat","identifier":[{"system":"urn:mrn","value":"7"}]}`, "7"},
-		"without identifier": {`{"resourceType":"Patient","id":"pat"}`, ""},
+// In a Bundle or Parameters a document that cannot be read comes with its faults, beside those that can.
+func TestFaultyMembers(t *testing.T) {
+	good := strings.Replace(reference, "TEXT", b64("A note."), 1)
+	for name, in := range map[string]string{
+		"Bundle.entry": `{"resourceType":"Bundle","type":"searchset","entry":[{"resource":{"resourceType":"DocumentReference","content":[{}]}},
+			{"resource":{"resourceType":"Observation","status":"nonsense"}},{"resource":` + good + `}]}`,
+		"Parameters.parameter": `{"resourceType":"Parameters","parameter":[{"name":"a","resource":{"resourceType":"DocumentReference","content":[{}]}},
+			{"name":"b","valueString":"x"},{"name":"c","resource":` + good + `}]}`,
+	} {
+		documents, err := fhir.ReadDocuments([]byte(in))
+		if err != nil || len(documents) != 2 || documents[0].Fault == nil || documents[1].Fault != nil {
+			t.Fatalf("%s: %+v, %v", name, documents, err)
+		}
+		want := name + "[0].resource.content[0].attachment: missing required element; " + name + "[0].resource.status: missing required element"
+		if got := documents[0].Fault.Error(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if documents[1].Path != name+"[2].resource" {
+			t.Errorf("path %s", documents[1].Path)
+		}
+	}
+}
+
+// base64 may be wrapped in lines.
+func TestWrappedBase64(t *testing.T) {
+	wrapped := b64("A note that is a little longer.")
+	wrapped = wrapped[:12] + `\r\n` + wrapped[12:30] + `\n ` + wrapped[30:]
+	documents, err := fhir.ReadDocuments([]byte(strings.Replace(reference, "TEXT", wrapped, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(documents[0].Attachments[0].Data); got != "A note that is a little longer." {
+		t.Errorf("got %q", got)
+	}
+}
+
+// What the document says of patient and encounter is taken over only where it holds outside the document, and is one.
+func TestSubjectAndEncounter(t *testing.T) {
+	const identified = `"identifier":[{"system":"urn:mrn","value":"7"}]`
+	for name, test := range map[string]struct{ subject, contained, want string }{
+		"literal":                      {`"reference":"Patient/p1"`, ``, `Patient/p1`},
+		"group":                        {`"reference":"Group/g1"`, ``, `Group/g1`},
+		"on a server":                  {`"reference":"https://fhir.example/r4/Patient/p1"`, ``, `https://fhir.example/r4/Patient/p1`},
+		"a practitioner":               {`"reference":"Practitioner/p1"`, ``, ``},
+		"a practitioner on a server":   {`"reference":"https://fhir.example/r4/Practitioner/p1"`, ``, ``},
+		"a display alone":              {`"display":"John"`, ``, ``},
+		"logical":                      {`"identifier":{"system":"urn:mrn","value":"7"}`, ``, `7`},
+		"logical, of another type":     {`"type":"Device","identifier":{"system":"urn:mrn","value":"7"}`, ``, ``},
+		"contained":                    {`"reference":"#pat"`, `{"resourceType":"Patient","id":"pat",` + identified + `}`, `7`},
+		"contained without identifier": {`"reference":"#pat"`, `{"resourceType":"Patient","id":"pat"}`, ``},
+		"contained device":             {`"reference":"#pat"`, `{"resourceType":"Device","id":"pat",` + identified + `}`, ``},
+		"in the bundle":                {`"reference":"urn:uuid:0b6ee7a5-0f3c-4e1a-9a3e-3f7d6c6f0001"`, ``, `7`},
+		"nowhere in the bundle":        {`"reference":"urn:uuid:0b6ee7a5-0f3c-4e1a-9a3e-3f7d6c6f0002"`, ``, ``},
 	} {
 		t.Run(name, func(t *testing.T) {
-			documents, err := fhir.ReadDocuments([]byte(`{"resourceType":"DocumentReference","status":"current","contained":[` + test.contained +
-				`],"subject":{"reference":"#pat"},"content":[{"attachment":{"data":"` + b64("x") + `"}}]}`))
+			documents, err := fhir.ReadDocuments([]byte(`{"resourceType":"Bundle","type":"collection","entry":[
+				{"fullUrl":"urn:uuid:0b6ee7a5-0f3c-4e1a-9a3e-3f7d6c6f0001","resource":{"resourceType":"Patient",` + identified + `}},
+				{"resource":{"resourceType":"DocumentReference","status":"current","contained":[` + test.contained + `],"subject":{` + test.subject + `},
+				"context":{"encounter":[{"reference":"EpisodeOfCare/1"},{"reference":"Encounter/2"}]},"content":[{"attachment":{"data":"YQ=="}}]}}]}`))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := documents[0].Subject.GetIdentifier().GetValue().GetValue(); got != test.want {
+			d := documents[0]
+			if d.Fault != nil {
+				t.Fatal(d.Fault)
+			}
+			s := d.Subject
+			got := s.GetUri().GetValue() + s.GetIdentifier().GetValue().GetValue()
+			if id := s.GetPatientId().GetValue(); id != "" {
+				got = "Patient/" + id
+			}
+			if id := s.GetGroupId().GetValue(); id != "" {
+				got = "Group/" + id
+			}
+			if got != test.want {
 				t.Errorf("subject: got %q, want %q", got, test.want)
 			}
+			if d.Encounter.GetEncounterId().GetValue() != "2" {
+				t.Errorf("encounter: %v", d.Encounter)
+			}
 		})
+	}
+}
+
+// An identifier that is not unique by itself, or no longer in use, does not name the document.
+func TestIdentifiersInUse(t *testing.T) {
+	documents, err := fhir.ReadDocuments([]byte(`{"resourceType":"DocumentReference","status":"current","identifier":[{"value":"1"},{"use":"old","system":"urn:a","value":"2"},
+		{"system":"urn:b"},{"use":"official","system":"urn:c","value":"3"}],"content":[{"attachment":{"data":"YQ=="}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]fhir.Identifier{{System: "urn:c", Value: "3"}}, documents[0].Identifiers); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseSubject(t *testing.T) {
+	for in, good := range map[string]bool{
+		"Patient/1": true, "Group/1": true, "https://fhir.example/r4/Patient/1": true, "Patient/1/_history/2": true,
+		"Practitioner/9": false, "nine": false, "": false, "Patient/": false, "Patient/1 2": false, "urn:uuid:1": false,
+	} {
+		if _, err := fhir.ParseSubject(in); (err == nil) != good {
+			t.Errorf("%q: %v", in, err)
+		}
 	}
 }
 

@@ -1,0 +1,129 @@
+package fhir
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
+	bcrpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// entries are the resources that came in one Bundle, by their fullUrl: what a "urn:uuid:…" reference in it means.
+type entries map[string]named
+
+// named is what a resource is called outside of what it came in.
+type named struct {
+	ResourceType string `json:"resourceType"`
+	Identifier   []struct {
+		System string `json:"system"`
+		Value  string `json:"value"`
+	} `json:"identifier"`
+}
+
+func (e entries) add(member map[string]json.RawMessage) {
+	var resource named
+	if url := stringMember(member, "fullUrl"); url != "" && json.Unmarshal(member["resource"], &resource) == nil {
+		e[url] = resource
+	}
+}
+
+// portable gives a reference in a form that holds outside the resource and the Bundle that it stands in, if it is one to a
+// resource of the given types; else nil. A reference to a contained resource, or by a urn to one of the same Bundle, becomes
+// a logical one where that resource has an identifier; where it has none, nothing outside can mean it.
+func (e entries) portable(reference *dtpb.Reference, contained []*anypb.Any, types ...string) *dtpb.Reference {
+	logical := func(resourceType string, identifier *dtpb.Identifier) *dtpb.Reference {
+		if !slices.Contains(types, resourceType) {
+			return nil
+		}
+		made := LogicalReference(resourceType, identifier)
+		made.Display = reference.GetDisplay()
+		return made
+	}
+	if fragment := reference.GetFragment().GetValue(); fragment != "" {
+		for _, packed := range contained {
+			resource := &bcrpb.ContainedResource{}
+			if packed.UnmarshalTo(resource) != nil {
+				continue
+			}
+			if id, identifiers := nameOf(resource); id == fragment && len(identifiers) > 0 {
+				return logical(typeName(resource), identifiers[0])
+			}
+		}
+		return nil
+	}
+	uri := literal(reference)
+	if strings.HasPrefix(uri, "urn:") {
+		target, found := e[uri]
+		if !found || len(target.Identifier) == 0 || target.Identifier[0].System == "" || target.Identifier[0].Value == "" {
+			return nil
+		}
+		return logical(target.ResourceType, NewIdentifier(target.Identifier[0].System, target.Identifier[0].Value))
+	}
+	if uri != "" {
+		if !slices.ContainsFunc(types, func(t string) bool { return refersTo(uri, t) }) {
+			return nil
+		}
+		return reference
+	}
+	declared := reference.GetType().GetValue()
+	if reference.GetIdentifier().GetValue().GetValue() == "" || (declared != "" && !slices.Contains(types, declared)) {
+		return nil // a display alone means nobody
+	}
+	return reference
+}
+
+// nameOf gives the id and identifiers of a patient, group or encounter.
+func nameOf(resource *bcrpb.ContainedResource) (id string, identifiers []*dtpb.Identifier) {
+	switch held := resource.GetOneofResource().(type) {
+	case *bcrpb.ContainedResource_Patient:
+		return held.Patient.GetId().GetValue(), held.Patient.GetIdentifier()
+	case *bcrpb.ContainedResource_Group:
+		return held.Group.GetId().GetValue(), held.Group.GetIdentifier()
+	case *bcrpb.ContainedResource_Encounter:
+		return held.Encounter.GetId().GetValue(), held.Encounter.GetIdentifier()
+	}
+	return "", nil
+}
+
+// literal gives a reference as its URI ("Patient/1"), empty where it has none. The decoder has put relative references into
+// a field for each type; only the types that are looked for matter here.
+func literal(reference *dtpb.Reference) string {
+	switch held := reference.GetReference().(type) {
+	case nil:
+		return ""
+	case *dtpb.Reference_Uri:
+		return held.Uri.GetValue()
+	case *dtpb.Reference_PatientId:
+		return "Patient/" + held.PatientId.GetValue()
+	case *dtpb.Reference_GroupId:
+		return "Group/" + held.GroupId.GetValue()
+	case *dtpb.Reference_EncounterId:
+		return "Encounter/" + held.EncounterId.GetValue()
+	}
+	return "another type"
+}
+
+// refersTo reports whether a URI is "Type/id", alone or after a server's base, perhaps with a version.
+func refersTo(uri, resourceType string) bool {
+	uri, _, _ = strings.Cut(uri, "/_history/")
+	rest, id := cutLast(uri)
+	_, found := cutLast(rest)
+	return id != "" && found == resourceType
+}
+
+func cutLast(s string) (before, after string) {
+	i := strings.LastIndexByte(s, '/')
+	return s[:max(i, 0)], s[i+1:]
+}
+
+// ParseSubject reads a reference to a patient or group from a flag or a setting: "Patient/123", alone or after a server's
+// base.
+func ParseSubject(s string) (*dtpb.Reference, error) {
+	if strings.ContainsAny(s, " \t\r\n\"<>") || (!refersTo(s, "Patient") && !refersTo(s, "Group")) {
+		return nil, fmt.Errorf("%q is no reference to a patient: expected something like Patient/123", s)
+	}
+	return Reference(s), nil
+}
