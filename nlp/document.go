@@ -93,6 +93,18 @@ type Annotator interface {
 	Annotate(ctx context.Context, d *Document) error
 }
 
+// StageError says which stage of a Pipeline failed.
+type StageError struct {
+	Stage string
+	Err   error
+}
+
+// Error implements error.
+func (e *StageError) Error() string { return e.Stage + ": " + e.Err.Error() }
+
+// Unwrap gives the stage's own error.
+func (e *StageError) Unwrap() error { return e.Err }
+
 // Pipeline runs stages one after the other; it is an Annotator itself.
 type Pipeline []Annotator
 
@@ -103,7 +115,7 @@ func (p Pipeline) Annotate(ctx context.Context, d *Document) error {
 			return err
 		}
 		if err := stage.Annotate(ctx, d); err != nil {
-			return fmt.Errorf("%T: %w", stage, err)
+			return &StageError{fmt.Sprintf("%T", stage), err}
 		}
 	}
 	return nil

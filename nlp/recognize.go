@@ -69,7 +69,12 @@ func (r *Recognizer) read(ctx context.Context, text string) ([]Entity, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.model.Workers())
 	for _, w := range cut(text, tokens, r.size, r.overlap) {
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer func() {
+				if v := recover(); v != nil { // its value could hold text of the note
+					err = fmt.Errorf("reading a window of %d tokens panicked with a %T", w.end-w.start, v)
+				}
+			}()
 			rows, err := r.model.Logits(ctx, tokens[w.start:w.end])
 			if err == nil {
 				copy(logits[w.from*columns:w.to*columns], rows[(w.from-w.start)*columns:])

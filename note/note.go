@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
@@ -71,6 +72,10 @@ var (
 	ErrEmpty       = errors.New("the text is empty")
 )
 
+// maxStray is how many characters of a text may be unreadable or NUL before a share of one in ten makes it no text: UTF-16
+// without a byte order mark read as UTF-8, or no text at all.
+const maxStray = 32
+
 // maxNamed bounds how much of a foreign name an error repeats, in bytes.
 const maxNamed = 60
 
@@ -104,10 +109,14 @@ func Decode(data []byte, contentType string) (text Text, remarks []string, err e
 	if strings.TrimSpace(strings.ReplaceAll(text.Body, "\x00", "")) == "" {
 		return Text{}, nil, ErrEmpty
 	}
-	if n := strings.Count(text.Body, "\uFFFD") - bytes.Count(data, []byte("\uFFFD")); n > 0 {
+	lost, nul := strings.Count(text.Body, "\uFFFD")-bytes.Count(data, []byte("\uFFFD")), strings.Count(text.Body, "\x00")
+	if bad := lost + nul; bad > maxStray && bad*10 > text.CodePoints() {
+		return Text{}, nil, fmt.Errorf("%w: the bytes are no text in %s", ErrCharset, named(charset))
+	}
+	if n := lost; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d places that are not %s were read as U+FFFD", n, named(charset)))
 	}
-	if n := strings.Count(text.Body, "\x00"); n > 0 {
+	if n := nul; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("the text holds %d NUL characters, each read as a space", n))
 	}
 	return text, remarks, nil
@@ -128,7 +137,8 @@ func lookup(charset string) (encoding.Encoding, error) {
 	if found, err := ianaindex.MIME.Encoding(charset); err == nil && found != nil {
 		return found, nil
 	}
-	if found, err := htmlindex.Get(charset); err == nil {
+	// The index maps what browsers refuse to read, for fear of scripts, to an encoding that throws the text away.
+	if found, err := htmlindex.Get(charset); err == nil && found != encoding.Replacement && found != charmap.XUserDefined {
 		return found, nil
 	}
 	return nil, fmt.Errorf("%w: %.*q", ErrCharset, maxNamed, charset)

@@ -76,6 +76,9 @@ func TestDecodeRefuses(t *testing.T) {
 		want        error
 	}{
 		"unknown charset": {"a", "text/plain; charset=klingon", note.ErrCharset},
+		"no real charset": {"a", "text/plain; charset=iso-2022-kr", note.ErrCharset},
+		"UTF-16 as UTF-8": {strings.Repeat("a\x00", 100), "text/plain", note.ErrCharset},
+		"no text":         {strings.Repeat("\xff\xfe\x80a", 100)[1:], "text/plain", note.ErrCharset},
 		"another type":    {"a", "application/pdf", note.ErrContentType},
 		"no MIME type":    {"a", "text plain note", note.ErrContentType},
 		"no bytes":        {"", "text/plain", note.ErrEmpty},

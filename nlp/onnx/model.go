@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
+	"path"
 	"runtime"
 	"strconv"
 	"strings"
@@ -51,8 +53,9 @@ type Model struct {
 	// MaxTokens is the longest window that the model takes, special tokens not counted.
 	MaxTokens int
 	Settings  Settings
-	// Digest is the SHA-256 of the graph, in hexadecimal.
+	// Digest is the SHA-256 of all the files that were read, in hexadecimal: another answer comes from another digest.
 	Digest string
+	digest hash.Hash
 }
 
 // config is the part of config.json that is read here.
@@ -69,7 +72,7 @@ func Load(folder fs.FS, workers int) (*Model, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	m := &Model{}
+	m := &Model{digest: sha256.New()}
 	var faults []error
 	fault := func(file string, err error) { faults = append(faults, fmt.Errorf("%s: %w", file, err)) }
 
@@ -79,19 +82,18 @@ func Load(folder fs.FS, workers int) (*Model, error) {
 	if err := m.readSettings(folder); err != nil {
 		fault(settingsFile, err)
 	}
-	if data, err := fs.ReadFile(folder, tokenizerFile); err != nil {
+	if data, err := m.readFile(folder, tokenizerFile); err != nil {
 		fault(tokenizerFile, missing(err))
 	} else if m.Tokenizer, err = NewTokenizer(data); err != nil {
 		fault(tokenizerFile, err)
 	}
-	file, graph, err := readGraph(folder)
+	file, graph, err := m.readGraph(folder)
 	if err != nil {
 		fault(file, err)
 	} else if err := openLibrary(); err != nil {
 		faults = append(faults, err)
 	} else {
-		sum := sha256.Sum256(graph)
-		m.Digest = hex.EncodeToString(sum[:])
+		m.Digest = hex.EncodeToString(m.digest.Sum(nil))
 		if m.session, err = newSession(graph, workers); err != nil {
 			fault(file, err)
 		} else if err := m.probe(); err != nil {
@@ -105,7 +107,7 @@ func Load(folder fs.FS, workers int) (*Model, error) {
 }
 
 func (m *Model) readConfig(folder fs.FS) error {
-	data, err := fs.ReadFile(folder, configFile)
+	data, err := m.readFile(folder, configFile)
 	if err != nil {
 		return missing(err)
 	}
@@ -126,8 +128,10 @@ func (m *Model) readConfig(folder fs.FS) error {
 		}
 		m.Labels[i] = label
 	}
-	m.Settings.Name = c.NameOrPath
-	if m.Settings.Name == "" {
+	m.Settings.Name = "unnamed"
+	if c.NameOrPath != "" {
+		m.Settings.Name = path.Base(c.NameOrPath) // often a folder of the machine that trained the model
+	} else if c.ModelType != "" {
 		m.Settings.Name = c.ModelType
 	}
 	m.MaxTokens = c.MaxPositions
@@ -141,7 +145,7 @@ func (m *Model) readConfig(folder fs.FS) error {
 }
 
 func (m *Model) readSettings(folder fs.FS) error {
-	data, err := fs.ReadFile(folder, settingsFile)
+	data, err := m.readFile(folder, settingsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -159,9 +163,19 @@ func (m *Model) readSettings(folder fs.FS) error {
 	return nil
 }
 
-func readGraph(folder fs.FS) (name string, graph []byte, err error) {
+// readFile reads a file of the folder into the digest.
+func (m *Model) readFile(folder fs.FS, name string) ([]byte, error) {
+	data, err := fs.ReadFile(folder, name)
+	if err == nil {
+		fmt.Fprintf(m.digest, "%s %d\n", name, len(data))
+		m.digest.Write(data)
+	}
+	return data, err
+}
+
+func (m *Model) readGraph(folder fs.FS) (name string, graph []byte, err error) {
 	for _, name = range graphFiles {
-		graph, err = fs.ReadFile(folder, name)
+		graph, err = m.readFile(folder, name)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, graph, err
 		}

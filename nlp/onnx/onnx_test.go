@@ -64,6 +64,8 @@ func TestEncodeOffsets(t *testing.T) {
 		{"chest\x00pain after\x00\x00NUL", "chest|pain|after|NUL"},
 		{"大丈夫 ok", "大|丈|夫|ok"},
 		{"a\r\n\tb  c", "a|b|c"},
+		{"환자는 통증", "환자는|통증"},
+		{"রোগীর ব্যথা", "রোগীর|ব্যথা"},
 		{"hydroxychloroquine", "hydroxychloroquine"},
 		{"[PAD] text", "[PAD]|text"},
 		{" ", ""},
@@ -259,7 +261,7 @@ func FuzzEncode(f *testing.F) {
 			if token.Start < last || token.End < token.Start || token.End > len(text) {
 				t.Errorf("token at %d:%d after %d in %d bytes", token.Start, token.End, last, len(text))
 			}
-			last = token.Start
+			last = token.End
 		}
 	})
 }

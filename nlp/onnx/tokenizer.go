@@ -14,7 +14,9 @@ import (
 // Token is one token of a text.
 type Token struct {
 	ID int64
-	// Start and End are the bytes [Start, End) of the text that the token stands for.
+	// Start and End are the bytes [Start, End) of the text that the token stands for. Tokens follow each other: where a
+	// tokenizer takes one character apart (Hangul into its letters), the first token has the character and the others are
+	// empty, at its end.
 	Start, End int
 	// Continues says that the token goes on with the word of the one before it.
 	Continues bool
@@ -27,7 +29,7 @@ var ErrInvalidUTF8 = errors.New("the text is not valid UTF-8")
 type Tokenizer struct {
 	native         *tokenizers.Tokenizer
 	prefix, suffix []int64 // special tokens around a text
-	continues      func(token string, start, previousEnd int) bool
+	continues      func(token string) bool
 }
 
 // NewTokenizer reads a tokenizer.json. Padding and truncation that the file carries do not apply.
@@ -55,14 +57,10 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 	t := &Tokenizer{native: native}
 	if model.Type == "WordPiece" && model.Prefix != nil && *model.Prefix != "" {
 		prefix := *model.Prefix
-		t.continues = func(token string, start, previousEnd int) bool {
-			return start == previousEnd && strings.HasPrefix(token, prefix)
-		}
+		t.continues = func(token string) bool { return strings.HasPrefix(token, prefix) }
 	} else {
 		// SentencePiece and byte-level BPE mark the beginning of a word instead.
-		t.continues = func(token string, start, previousEnd int) bool {
-			return start == previousEnd && !strings.HasPrefix(token, "▁") && !strings.HasPrefix(token, "Ġ")
-		}
+		t.continues = func(token string) bool { return !strings.HasPrefix(token, "▁") && !strings.HasPrefix(token, "Ġ") }
 	}
 	if err := t.findSpecialTokens(); err != nil {
 		native.Close()
@@ -112,15 +110,17 @@ func (t *Tokenizer) Encode(text string) ([]Token, error) {
 		return nil, errors.New("the tokenizer gave no offsets")
 	}
 	tokens := make([]Token, 0, len(encoding.IDs))
-	previousEnd := -1
+	previousEnd := 0
 	for i, id := range encoding.IDs {
 		start, end := int(encoding.Offsets[i][0]), int(encoding.Offsets[i][1])
 		if start > end || end > len(text) {
 			return nil, fmt.Errorf("the tokenizer gave bytes %d to %d of a text of %d bytes", start, end, len(text))
 		}
+		sameCharacter := start < previousEnd
+		start, end = max(start, previousEnd), max(end, previousEnd)
 		tokens = append(tokens, Token{
 			ID: int64(id), Start: start, End: end,
-			Continues: i > 0 && t.continues(encoding.Tokens[i], start, previousEnd),
+			Continues: i > 0 && (sameCharacter || t.continues(encoding.Tokens[i])),
 		})
 		previousEnd = end
 	}

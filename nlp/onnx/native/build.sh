@@ -27,14 +27,17 @@ key=$(cat pins.sh build.sh Cargo.lock <(echo "$module_version") | sha256sum | cu
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/charthand/native/$key
 mkdir -p "$cache" lib
 
-# Makes cache/NAME by calling a function that leaves it in a scratch folder; an interrupted build leaves nothing half done.
+# Makes cache/NAME by calling a function that leaves it in a scratch folder; a build that fails leaves nothing half done.
+scratch=
+trap '[ -z "$scratch" ] || { rm -rf "$scratch"; echo "native: not done, see above" >&2; }' EXIT
 cached() {
-  local name=$1 make=$2 scratch
+  local name=$1 make=$2
   [ -f "$cache/$name" ] && return
   scratch=$(mktemp -d "$cache/build.XXXXXX")
-  "$make" "$scratch" || { rm -rf "$scratch"; fail "$name could not be made"; }
+  "$make" "$scratch"
   mv "$scratch/$name" "$cache/$name"
   rm -rf "$scratch"
+  scratch=
 }
 
 make_tokenizers() {
@@ -50,19 +53,20 @@ make_tokenizers() {
   cp Cargo.lock "$1/"
   # Paths of the machine that builds stay out of the library.
   RUSTFLAGS="--remap-path-prefix=$1=/src --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
-    cargo build --quiet --release --locked --package tokenizers-ffi --manifest-path "$1/Cargo.toml" --target-dir "$1/target" &&
+    cargo build --quiet --release --locked --package tokenizers-ffi --manifest-path "$1/Cargo.toml" --target-dir "$1/target"
   cp "$1/target/release/libtokenizers_ffi.a" "$1/libtokenizers.a"
 }
 
 make_onnxruntime() {
-  need python3 "unpack libonnxruntime.so"
+  need python3 "fetch libonnxruntime.so"
+  python3 -m pip --version >/dev/null 2>&1 || fail "pip is needed to fetch libonnxruntime.so (Debian: python3-pip); install it and run make native again"
   local hash=ONNXRUNTIME_WHEEL_SHA256_$arch
   echo "native: fetching libonnxruntime.so $ONNXRUNTIME_VERSION" >&2
   echo "onnxruntime==$ONNXRUNTIME_VERSION --hash=sha256:${!hash}" > "$1/requirements.txt"
   # The wheel of CPython 3.11 whatever Python runs here: only the library inside it is wanted.
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
     --implementation cp --python-version 3.11 --platform "manylinux_2_28_$wheel_arch" --platform "manylinux_2_27_$wheel_arch" \
-    --dest "$1" --requirement "$1/requirements.txt" &&
+    --dest "$1" --requirement "$1/requirements.txt"
   python3 - "$1" "$ONNXRUNTIME_VERSION" <<'PYTHON'
 import pathlib, sys, zipfile
 folder, version = pathlib.Path(sys.argv[1]), sys.argv[2]
