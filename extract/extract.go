@@ -91,6 +91,9 @@ func inForce(d *fhir.Document) error {
 
 // read takes the first attachment that can be read as text; the remarks name those left aside and what was odd.
 func read(d *fhir.Document) (fhir.Attachment, note.Text, []fhir.Issue, error) {
+	if d.Fault != nil {
+		return fhir.Attachment{}, note.Text{}, nil, d.Fault
+	}
 	var issues []fhir.Issue
 	for i, attachment := range d.Attachments {
 		path := d.Path + "." + attachment.Path

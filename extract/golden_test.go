@@ -20,6 +20,8 @@ import (
 	"charthand/nlp"
 	"charthand/note"
 
+	"github.com/google/fhir/go/fhirversion"
+	"github.com/google/fhir/go/jsonformat"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -94,6 +96,10 @@ func TestGolden(t *testing.T) {
 	if len(names) < 12 {
 		t.Errorf("%d notes, expected at least 12", len(names))
 	}
+	validating, err := jsonformat.NewUnmarshaller("UTC", fhirversion.R4)
+	if err != nil {
+		t.Fatal(err)
+	}
 	longest := 0
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -102,6 +108,9 @@ func TestGolden(t *testing.T) {
 			got := bundleOf(t, e, fixtures.Document(t, name))
 			if again := bundleOf(t, e, fixtures.Document(t, name)); !bytes.Equal(got, again) {
 				t.Error("the same note gave two different Bundles")
+			}
+			if _, err := validating.Unmarshal(got); err != nil {
+				t.Errorf("the Bundle is not R4: %v", err)
 			}
 			laid := byEntry(t, got)
 			if *update {

@@ -17,7 +17,7 @@ var factSpace = uuid.MustParse("5f0c1c1e-6f0b-5d53-9a51-3c1f6d0f4b6e")
 
 // source is the document that facts come from, as resources name it.
 type source struct {
-	// identity names the document across its versions: its identifier, else server base and id, else a hash of its text.
+	// identity names the document across its versions: its identifier, else server base and id, else patient and text.
 	identity string
 	// version names this version of it.
 	version string
@@ -37,7 +37,8 @@ func (m *Mapper) sourceOf(d *fhir.Document, text string) source {
 	case d.ID != "":
 		s.identity = "id|" + m.config.Base + "|" + d.ID
 	default:
-		s.identity = "text|" + hash
+		// Two patients may have the same short note.
+		s.identity = "text|" + hash + "|" + subjectName(d.Subject)
 	}
 	if s.version == "" {
 		// A document without a version is told from its next one by its text.
@@ -49,13 +50,18 @@ func (m *Mapper) sourceOf(d *fhir.Document, text string) source {
 		s.reference = fhir.Reference(s.query)
 	case len(d.Identifiers) > 0:
 		s.reference = fhir.LogicalReference("DocumentReference", fhir.NewIdentifier(d.Identifiers[0].System, d.Identifiers[0].Value))
-		if d.Identifiers[0].System == "" {
-			s.reference.Identifier.System = nil
-		}
 	default:
 		s.reference = fhir.LogicalReference("DocumentReference", fhir.NewIdentifier("urn:ietf:rfc:3986", "urn:uuid:"+key(s.identity).String()))
 	}
 	return s
+}
+
+// subjectName tells one patient from another.
+func subjectName(r *dtpb.Reference) string {
+	return strings.Join([]string{
+		r.GetUri().GetValue(), r.GetPatientId().GetValue(), r.GetGroupId().GetValue(),
+		r.GetIdentifier().GetSystem().GetValue(), r.GetIdentifier().GetValue().GetValue(),
+	}, "|")
 }
 
 // key makes the UUIDv5 (RFC 9562, section 5.5) of the parts of an identity.

@@ -20,9 +20,10 @@ import (
 
 // Software is what made the facts: it becomes the Device.
 type Software struct {
-	Version     string // of charthand
-	Model       string // the model's name
-	ModelDigest string // SHA-256 of the model, hexadecimal
+	Version      string // of charthand
+	Model        string // the model's name
+	ModelVersion string // may be empty
+	ModelDigest  string // SHA-256 of the model, hexadecimal
 }
 
 // Config is what a Mapper needs. Rules and Software are required.
@@ -64,7 +65,12 @@ type fact struct {
 	labels   []string
 	score    float32 // the best mention's
 	evidence []nlp.Span
+	more     int // mentions beyond maxEvidence
 }
+
+// maxEvidence bounds the spans of evidence that one resource carries; a concept that a note repeats more often than this has
+// been shown well enough, and what is left out is counted in the outcome.
+const maxEvidence = 200
 
 // Bundle makes one transaction Bundle of everything that is to be written of a document, with one conditional create for
 // each fact, the Device that found them and the Provenance that ties them to the note. The outcome counts what was not
@@ -133,13 +139,15 @@ func (m *Mapper) byIdentifier(id string) string {
 // facts decides what becomes of each mention, in the order of the text, and counts the rest.
 func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 	d := n.doc
-	values := map[int][]int{} // test → its results
+	left := counter{}
+	values, linked := map[int][]int{}, map[int]bool{} // test → its results
 	for _, r := range d.Relations {
-		if r.Kind == nlp.Modify && d.Entities[r.From].Label == "Lab_value" {
+		value := d.Entities[r.From]
+		if rule := m.config.Rules.Labels[value.Label]; r.Kind == nlp.Modify && rule.Value && float64(value.Score) >= rule.MinScore {
 			values[r.To] = append(values[r.To], r.From)
+			linked[r.From] = true
 		}
 	}
-	left := counter{}
 	var facts []*fact
 	known := map[string]*fact{}
 	for i, e := range d.Entities {
@@ -147,6 +155,11 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 		switch {
 		case !listed:
 			left.add(e.Label, "no rule for this label")
+			continue
+		case rule.Value && linked[i]:
+			continue // it stands in the Observation of its test
+		case rule.Value:
+			left.add(e.Label, "no test that it is the result of")
 			continue
 		case rule.Modifier:
 			left.add(e.Label, "says more about other facts, none of its own")
@@ -182,6 +195,11 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 			facts = append(facts, f)
 		}
 	}
+	for _, f := range facts {
+		if f.more > 0 {
+			outcome.Add(fhir.SeverityInformation, fhir.CodeInformational, "", fmt.Sprintf("%s urn:uuid:%s: %d more mentions than the %d that it names", f.resource, f.id, f.more, maxEvidence))
+		}
+	}
 	left.report(outcome)
 	return facts
 }
@@ -193,7 +211,10 @@ func (f *fact) merge(other *fact) {
 	}
 	f.score = max(f.score, other.score)
 	for _, span := range other.evidence {
-		if !slices.Contains(f.evidence, span) {
+		switch {
+		case len(f.evidence) == maxEvidence:
+			f.more++
+		case !slices.Contains(f.evidence, span):
 			f.evidence = append(f.evidence, span)
 		}
 	}

@@ -120,6 +120,7 @@ func TestStatuses(t *testing.T) {
 		"Medication:aspirin": {
 			"present": "active", "uncertain": "unknown", "historical": "completed", "ruled out": "not-taken", "negated": "not-taken", "planned": "intended",
 		},
+		"Diagnostic_procedure:sodium": {"present": "preliminary", "uncertain": "preliminary", "historical": "preliminary"},
 		"Therapeutic_procedure:appendectomy": {
 			"present": "completed", "uncertain": "unknown", "historical": "completed", "ruled out": "not-done", "negated": "not-done",
 		},
@@ -128,7 +129,12 @@ func TestStatuses(t *testing.T) {
 	for mention, statuses := range want {
 		_, words, _ := strings.Cut(mention, ":")
 		for name, assertion := range assertions {
-			entries, outcome := written(t, mapper, document(t, withSubject), annotated("x "+words, assertion, mention))
+			d := annotated("x "+words, assertion, mention)
+			if strings.HasPrefix(mention, "Diagnostic") {
+				d = annotated("x "+words+" 140", assertion, mention, "Lab_value:140")
+				d.Relations = []nlp.Relation{{Kind: nlp.Modify, From: 1, To: 0}}
+			}
+			entries, outcome := written(t, mapper, document(t, withSubject), d)
 			got := ""
 			if len(entries) == 3 {
 				r := entries[1]["resource"]
@@ -310,6 +316,52 @@ func TestOutcomeCounts(t *testing.T) {
 	}
 }
 
+// A value that is not sure enough is not written, and one that is stands in its Observation and is not counted as left out.
+func TestValueScores(t *testing.T) {
+	d := annotated("Na 140 K 4.2 sodium 9", nlp.Present, "Diagnostic_procedure:Na", "Lab_value:140", "Diagnostic_procedure:K", "Lab_value:4.2", "Lab_value:9")
+	d.Entities[3].Score = 0.1
+	d.Relations = []nlp.Relation{{Kind: nlp.Modify, From: 1, To: 0}, {Kind: nlp.Modify, From: 3, To: 2}}
+	entries, outcome := written(t, newMapper(t, nil), document(t, withSubject), d)
+	if at(entries[1], "resource.valueString") != "140" || at(entries[2], "resource.resourceType") != "Procedure" {
+		t.Errorf("%v", entries[1:3])
+	}
+	if got := outcome.Issues[1].Diagnostics; got != "Lab_value: 2 not written: no test that it is the result of" || len(outcome.Issues) != 2 {
+		t.Errorf("%+v", outcome.Issues)
+	}
+}
+
+// What a note repeats without end does not make a resource without end.
+func TestEvidenceIsBounded(t *testing.T) {
+	var mentions []string
+	for range 1000 {
+		mentions = append(mentions, "Sign_symptom:pain")
+	}
+	entries, outcome := written(t, newMapper(t, nil), document(t, withSubject), annotated(strings.Repeat("pain ", 1000), nlp.Present, mentions...))
+	if got := len(at(entries[1], "resource.extension").([]any)); got != 203 {
+		t.Errorf("%d extensions, want 200 spans, label, confidence and version", got)
+	}
+	if !strings.Contains(outcome.Issues[1].Diagnostics, "800 more mentions") {
+		t.Errorf("%+v", outcome.Issues)
+	}
+}
+
+// Notes of two patients stay apart, even where they say the same and have no name.
+func TestIdentityOfPatients(t *testing.T) {
+	ids := map[any]string{}
+	for _, subject := range []string{`{"reference":"Patient/A"}`, `{"reference":"Patient/B"}`, `{"identifier":{"system":"urn:mrn","value":"A"}}`} {
+		for _, identifier := range []string{``, `"identifier":[{"value":"1"}],`} {
+			entries, _ := written(t, newMapper(t, nil), document(t, identifier+`"subject":`+subject+`,`), annotated("asthma", nlp.Present, "Disease_disorder:asthma"))
+			for _, i := range []int{1, 2} {
+				id := entries[i]["fullUrl"]
+				if other, taken := ids[id]; taken && other != subject {
+					t.Errorf("%s and %s share %v", subject, other, id)
+				}
+				ids[id] = subject
+			}
+		}
+	}
+}
+
 func TestAILabel(t *testing.T) {
 	for label, path := range map[mapping.AILabel]string{mapping.LabelSecurity: "meta.security.0.code", mapping.LabelTag: "meta.tag.0.code", mapping.LabelOff: ""} {
 		mapper := newMapper(t, func(r *mapping.Rules) { r.AILabel = label })
@@ -337,7 +389,9 @@ func TestReadRulesFaults(t *testing.T) {
 		"wrong status":     {"status: not-taken", "status: refused", "statuses.MedicationStatement."},
 		"wrong assertion":  {"    planned: {", "    dreamt: {", "statuses.MedicationStatement.dreamt: not an assertion"},
 		"wrong score":      {"minScore: 0.5", "minScore: 5", "is not between 0 and 1"},
-		"both":             {"Dosage: { modifier: true }", "Dosage: { modifier: true, resource: Condition }", "labels.Dosage: needs either"},
+		"both":             {"Dosage: { modifier: true }", "Dosage: { modifier: true, resource: Condition }", "labels.Dosage: needs one of"},
+		"no code":          {"status: intended", "status: invalid-uninitialized", "statuses.MedicationStatement.planned"},
+		"no value":         {"resource: Procedure, withValue: Observation", "resource: Observation", "an Observation needs a value"},
 		"not YAML":         {"labels:", "labels: [", "mapping rules"},
 	} {
 		t.Run(name, func(t *testing.T) {

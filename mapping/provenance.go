@@ -24,7 +24,7 @@ var (
 // device makes the Device of this charthand with this model; each pair of the two is one.
 func (m *Mapper) device() (*fhir.Resource, string) {
 	s := m.config.Software
-	id := key("device", s.Version, s.Model, s.ModelDigest).String()
+	id := key("device", s.Version, s.Model, s.ModelVersion, s.ModelDigest).String()
 	version := func(kind, value string) *dpb.Device_Version {
 		return &dpb.Device_Version{Type: fhir.TextConcept(kind), Value: fhir.String(value)}
 	}
@@ -39,6 +39,9 @@ func (m *Mapper) device() (*fhir.Resource, string) {
 		ModelNumber: fhir.String(s.Model),
 		Type:        fhir.Concept(artificialIntelligence),
 		Version:     []*dpb.Device_Version{version("software", s.Version), version("model digest (SHA-256)", s.ModelDigest)},
+	}
+	if s.ModelVersion != "" {
+		device.Version = append(device.Version, version("model", s.ModelVersion))
 	}
 	return &bcrpb.ContainedResource{OneofResource: &bcrpb.ContainedResource_Device{Device: device}}, id
 }
@@ -65,6 +68,7 @@ func (m *Mapper) provenance(n note, deviceID string, targets []*dtpb.Reference) 
 	}
 	provenance := &provpb.Provenance{
 		Meta:     meta,
+		Text:     fhir.Narrative(`<div xmlns="http://www.w3.org/1999/xhtml">Facts found in a note by charthand, software that reads clinical notes.</div>`),
 		Target:   targets,
 		Occurred: &provpb.Provenance_OccurredX{Choice: &provpb.Provenance_OccurredX_DateTime{DateTime: fhir.DateTime(now)}},
 		Recorded: fhir.Instant(now),

@@ -87,6 +87,7 @@ type LabelRule struct {
 	WithValue ResourceType `yaml:"withValue"` // instead of Resource where a value is linked
 	MinScore  float64      `yaml:"minScore"`
 	Modifier  bool         `yaml:"modifier"`
+	Value     bool         `yaml:"value"` // the result of a test
 }
 
 // Status is what an assertion means for one resource type. A Condition has the latter two, the others the first.
@@ -134,8 +135,17 @@ func (r *Rules) validate() error {
 	}
 	for _, label := range slices.Sorted(maps.Keys(r.Labels)) {
 		rule := r.Labels[label]
-		if rule.Modifier == (rule.Resource != "") {
-			fault("labels.%s: needs either a resource or modifier: true", label)
+		ways := 0
+		for _, way := range []bool{rule.Modifier, rule.Value, rule.Resource != ""} {
+			if way {
+				ways++
+			}
+		}
+		if ways != 1 {
+			fault("labels.%s: needs one of resource, value: true and modifier: true", label)
+		}
+		if rule.Resource == Observation {
+			fault("labels.%s: an Observation needs a value: say withValue: Observation", label)
 		}
 		if rule.MinScore < 0 || rule.MinScore > 1 {
 			fault("labels.%s.minScore: %g is not between 0 and 1", label, rule.MinScore)
@@ -165,7 +175,7 @@ func (r *Rules) validate() error {
 					(status.ClinicalStatus != "" && !slices.Contains(clinicalStatuses, status.ClinicalStatus)) {
 					fault("%s: needs a verificationStatus and perhaps a clinicalStatus of FHIR's value sets", at)
 				}
-			} else if _, ok := known[enumName(status.Status)]; !ok || status.VerificationStatus+status.ClinicalStatus != "" {
+			} else if code := known[enumName(status.Status)]; code == 0 || status.VerificationStatus+status.ClinicalStatus != "" {
 				fault("%s: needs a status of FHIR's value set for %s", at, resource)
 			}
 		}
