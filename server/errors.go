@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"charthand/fhir"
+	"charthand/nlp"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -29,19 +29,35 @@ func (s *Server) refuse(c *gin.Context, err error) {
 	case c.Request.Context().Err() != nil:
 		// The caller has gone; nobody reads this.
 		s.fail(c, http.StatusServiceUnavailable, fhir.CodeException, "the request was cancelled")
-	case errors.Is(err, context.DeadlineExceeded):
-		s.fail(c, http.StatusServiceUnavailable, fhir.CodeException, "the request took too long")
 	default:
-		s.internal(c, "error", fmt.Sprintf("%T", err))
+		s.internal(c, "error", chain(err))
 	}
 }
 
-// internal answers 500 with an id and logs under the same id. An error's text could hold a note's, so only its type is
-// logged, and where it came from.
+// chain names the types of an error and of all that it wraps; the innermost tells most.
+func chain(err error) string {
+	var types []string
+	for ; err != nil; err = errors.Unwrap(err) {
+		if stage, ok := err.(*nlp.StageError); ok { //nolint:errorlint // the chain is walked here
+			types = append(types, stage.Stage)
+			continue
+		}
+		types = append(types, fmt.Sprintf("%T", err))
+	}
+	return strings.Join(types, " < ")
+}
+
+// internal answers 500 with an id and logs under the same id. An error's text could hold a note's: only types are logged,
+// and for a panic the functions that led to it.
 func (s *Server) internal(c *gin.Context, what, kind string, stack ...string) {
 	id := uuid.NewString()
 	s.config.Logger.Error("internal "+what, "id", id, "type", kind, "stack", strings.Join(stack, " < "))
 	s.fail(c, http.StatusInternalServerError, fhir.CodeException, "internal error; the log has it under the id "+id)
+}
+
+func (s *Server) busy(c *gin.Context) {
+	c.Header("Retry-After", "1")
+	s.fail(c, http.StatusTooManyRequests, fhir.CodeThrottled, "busy: as many requests as this server takes are under way")
 }
 
 func (s *Server) tooLarge(c *gin.Context) {

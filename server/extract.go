@@ -1,11 +1,13 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"charthand/extract"
 	"charthand/fhir"
@@ -16,16 +18,14 @@ import (
 // fhirJSON is the media type of FHIR resources in JSON (FHIR R4, section 3.1.0.1.11).
 const fhirJSON = "application/fhir+json"
 
-// extract is POST /fhir/DocumentReference/$extract.
+// extract is POST /fhir/DocumentReference/$extract. A place among the requests is held from here to the answer, one among
+// the extractions only while a processor works: neither a slow sender nor a slow reader keeps others waiting.
 func (s *Server) extract(c *gin.Context) {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		c.Header("Retry-After", "1")
-		s.fail(c, http.StatusTooManyRequests, fhir.CodeThrottled, "busy: as many requests as this server takes are under way")
+	if !enter(s.requests) {
+		s.busy(c)
 		return
 	}
+	defer leave(s.requests)
 	if !acceptsJSON(c.GetHeader("Content-Type"), true) {
 		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be "+fhirJSON)
 		return
@@ -48,70 +48,85 @@ func (s *Server) extract(c *gin.Context) {
 		s.fail(c, http.StatusBadRequest, fhir.CodeStructure, "the body did not arrive whole")
 		return
 	}
-	documents, err := fhir.ReadDocuments(body)
+	if !enter(s.extractions) {
+		s.busy(c)
+		return
+	}
+	answer, err := s.work(c, body)
 	if err != nil {
 		s.refuse(c, err)
 		return
 	}
-	if len(documents) == 1 && c.Query("_outcome") != "true" {
-		result, err := s.config.Extractor.Extract(c.Request.Context(), documents[0])
-		if err != nil {
-			s.refuse(c, err)
-			return
-		}
-		answer, err := fhir.EncodeBundle(result.Bundle)
-		if err != nil {
-			s.refuse(c, err)
-			return
-		}
-		c.Data(http.StatusOK, fhirJSON, answer)
-		return
+	// Not every writer knows deadlines; those of a real connection do.
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTimeout))
+	c.Data(http.StatusOK, fhirJSON, answer)
+}
+
+// enter takes a place if one is free at once.
+func enter(places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+		return false
 	}
-	s.extractAll(c, documents)
+}
+
+func leave(places chan struct{}) { <-places }
+
+// work turns a body into an answer; the caller has entered the extractions, and work leaves them.
+func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
+	defer leave(s.extractions)
+	documents, err := fhir.ReadDocuments(body)
+	if err != nil {
+		return nil, err
+	}
+	if len(documents) != 1 || c.Query("_outcome") == "true" {
+		return s.extractAll(c.Request.Context(), documents)
+	}
+	result, err := s.config.Extractor.Extract(c.Request.Context(), documents[0])
+	if err != nil {
+		return nil, err
+	}
+	return fhir.EncodeBundle(result.Bundle)
 }
 
 // extractAll answers with Parameters: for each document its Bundle, where it has one, and its OperationOutcome. One that is
-// refused does not hold up the others; where all are, the answer is the refusal.
-func (s *Server) extractAll(c *gin.Context, documents []*fhir.Document) {
+// refused does not hold up the others; where all are, the error is the refusal.
+func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]byte, error) {
 	var parameters []fhir.Parameter
 	refused := &fhir.Fault{Kind: fhir.Unprocessable}
 	done := 0
 	for _, document := range documents {
-		result, err := s.config.Extractor.Extract(c.Request.Context(), document)
+		result, err := s.config.Extractor.Extract(ctx, document)
 		var fault *fhir.Fault
 		switch {
 		case err == nil:
 			done++
 			bundle, err := fhir.EncodeBundle(result.Bundle)
 			if err != nil {
-				s.refuse(c, err)
-				return
+				return nil, err
 			}
 			parameters = append(parameters, fhir.Parameter{Name: "return", Resource: bundle})
 		case errors.As(err, &fault):
 			refused.Issues = append(refused.Issues, fault.Issues...)
+			if fault.Kind == fhir.Invalid {
+				refused.Kind = fhir.Invalid
+			}
 			result = &extract.Result{Outcome: fault.Outcome()}
 		default:
-			s.refuse(c, err)
-			return
+			return nil, err
 		}
 		outcome, err := fhir.Encode(result.Outcome.Resource())
 		if err != nil {
-			s.refuse(c, err)
-			return
+			return nil, err
 		}
 		parameters = append(parameters, fhir.Parameter{Name: "outcome", Resource: outcome})
 	}
 	if done == 0 {
-		s.refuse(c, refused)
-		return
+		return nil, refused
 	}
-	answer, err := fhir.EncodeParameters(parameters)
-	if err != nil {
-		s.refuse(c, err)
-		return
-	}
-	c.Data(http.StatusOK, fhirJSON, answer)
+	return fhir.EncodeParameters(parameters)
 }
 
 // acceptsJSON reports whether a Content-Type or an Accept header allows FHIR in JSON. Without a header it is allowed; in

@@ -30,9 +30,9 @@ type Config struct {
 	Version string
 	// MaxBody bounds a request's body, in bytes: 10 MB by default.
 	MaxBody int64
-	// MaxRequests bounds how many extractions are accepted at once; one more is refused at once with 429. By default it is
-	// four for each processor.
-	MaxRequests int
+	// MaxExtractions bounds how many extractions run or wait for the model at once, four for each processor by default;
+	// eight times as many requests may be arriving or being answered. One more of either is refused at once with 429.
+	MaxExtractions int
 	// Drain is how long a shutdown waits for what was accepted: 30 s by default.
 	Drain time.Duration
 	// Logger takes one record for each request, without anything of a note. By default nothing is logged.
@@ -44,14 +44,14 @@ func (c *Config) Validate() error {
 	if c.Extractor == nil {
 		return errors.New("server: no extractor")
 	}
-	if c.MaxBody < 0 || c.MaxRequests < 0 || c.Drain < 0 {
+	if c.MaxBody < 0 || c.MaxExtractions < 0 || c.Drain < 0 {
 		return errors.New("server: a limit is negative")
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 10 << 20
 	}
-	if c.MaxRequests == 0 {
-		c.MaxRequests = 4 * runtime.GOMAXPROCS(0)
+	if c.MaxExtractions == 0 {
+		c.MaxExtractions = 4 * runtime.GOMAXPROCS(0)
 	}
 	if c.Drain == 0 {
 		c.Drain = 30 * time.Second
@@ -66,14 +66,18 @@ func (c *Config) Validate() error {
 type Server struct {
 	config   Config
 	handler  http.Handler
-	slots    chan struct{} // one for each extraction that may be under way
 	draining atomic.Bool
+	// A place in each for every request and every extraction that may be under way.
+	requests, extractions chan struct{}
 }
 
 // Limits on slow and oversized requests.
 const (
+	requestsPerExtraction = 8
+
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = time.Minute
+	answerTimeout = time.Minute
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10
 )
@@ -83,7 +87,11 @@ func New(config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, slots: make(chan struct{}, config.MaxRequests)}
+	s := &Server{
+		config:      config,
+		requests:    make(chan struct{}, requestsPerExtraction*config.MaxExtractions),
+		extractions: make(chan struct{}, config.MaxExtractions),
+	}
 	capability, err := capabilityStatement(config.Version)
 	if err != nil {
 		return nil, err
@@ -146,9 +154,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	if closed := <-failed; !errors.Is(closed, http.ErrServerClosed) {
 		err = errors.Join(err, closed)
 	}
-	// A handler that outlives its connection still holds its slot: wait until native code has let go.
-	for range cap(s.slots) {
-		s.slots <- struct{}{}
+	// A handler may outlive its connection: wait until native code has let go.
+	for range cap(s.extractions) {
+		s.extractions <- struct{}{}
 	}
 	return err
 }

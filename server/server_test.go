@@ -352,7 +352,7 @@ func TestPanicAndInternalError(t *testing.T) {
 func TestOverload(t *testing.T) {
 	release, entered := make(chan struct{}), make(chan struct{}, 2)
 	s, _ := newServer(t, func(c *server.Config) {
-		c.MaxRequests = 2
+		c.MaxExtractions = 2
 		c.Extractor = hooked{c.Extractor, func(context.Context) error { entered <- struct{}{}; <-release; return nil }}
 	})
 	var group sync.WaitGroup
@@ -419,6 +419,42 @@ func TestGracefulShutdown(t *testing.T) {
 	if status := <-answered; status != http.StatusOK {
 		t.Errorf("the accepted request got %d", status)
 	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// Senders that do not send and readers that do not read leave the extractions to others.
+func TestSlowClients(t *testing.T) {
+	s, _ := newServer(t, func(c *server.Config) { c.MaxExtractions = 1 })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Run(ctx, listener) }()
+	var slow []net.Conn
+	for range 4 {
+		connection, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow = append(slow, connection)
+		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", address)
+	}
+	response, err := http.Post("http://"+listener.Addr().String()+address, "application/fhir+json", strings.NewReader(note("", phrase)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("beside slow clients: %s", response.Status)
+	}
+	for _, connection := range slow {
+		connection.Close()
+	}
+	stop()
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
