@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"charthand/extract"
@@ -38,7 +37,7 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 	defer model.Close()
 	in, err := openInput(c.File, s)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	defer in.Close()
 	a := annotator{pipeline: understanding(recognizer), out: json.NewEncoder(s.out)}
@@ -53,7 +52,14 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return a.write(ctx, "", note.NewText(string(data)))
+	text, remarks, err := note.Decode(data, "text/plain; charset=utf-8")
+	if err != nil && !errors.Is(err, note.ErrEmpty) {
+		return err
+	}
+	for _, remark := range remarks {
+		fmt.Fprintln(s.err, "charthand:", remark)
+	}
+	return a.write(ctx, "", text)
 }
 
 type annotator struct {
@@ -83,7 +89,7 @@ func (a annotator) lines(ctx context.Context, in io.Reader, messages io.Writer) 
 			Text *string `json:"text"`
 		}
 		if err := json.Unmarshal(scanner.Bytes(), &input); err != nil || input.Text == nil {
-			fmt.Fprintf(messages, "charthand: line %d: expected an object with \"id\" and \"text\"\n", number)
+			fmt.Fprintf(messages, "charthand: line %d: expected an object with \"id\" and \"text\", both strings\n", number)
 			failed = true
 			continue
 		}
@@ -126,16 +132,4 @@ func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writ
 		return errInput
 	}
 	return nil
-}
-
-// openInput opens a file, or standard input for "-".
-func openInput(name string, s streams) (io.ReadCloser, error) {
-	if name == "-" {
-		return io.NopCloser(s.in), nil
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return file, nil
 }

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,8 +26,8 @@ type extractCommand struct {
 }
 
 // Run implements the command.
-func (c *extractCommand) Run(ctx context.Context, s streams) error {
-	r := &extraction{streams: s, outDir: c.OutDir, names: map[string]int{}}
+func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
+	r := &extraction{streams: s, outDir: c.OutDir, taken: map[string]bool{}}
 	model, recognizer, err := c.load()
 	if err != nil {
 		return err
@@ -40,16 +37,20 @@ func (c *extractCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if c.Subject != "" {
-		if r.extractor.Subject, err = fhir.ParseReference(c.Subject); err != nil {
+		if r.extractor.Subject, err = fhir.ParseSubject(c.Subject); err != nil {
 			return usageError{fmt.Errorf("--subject: %w", err)}
 		}
 	}
-	bundles, outcomes := &outputFile{path: c.Out}, &outputFile{path: c.Outcome}
-	defer bundles.abandon()
-	defer outcomes.abandon()
-	if err := errors.Join(bundles.open(s.out), outcomes.open(io.Discard)); err != nil {
+	bundles, err := openOutput(c.Out, s.out)
+	if err != nil {
 		return usageError{err}
 	}
+	defer bundles.abandon()
+	outcomes, err := openOutput(c.Outcome, io.Discard)
+	if err != nil {
+		return usageError{err}
+	}
+	defer outcomes.abandon()
 	r.bundles, r.outcomes = bundles, outcomes
 	if c.OutDir != "" {
 		if err := os.MkdirAll(c.OutDir, 0o700); err != nil {
@@ -57,14 +58,10 @@ func (c *extractCommand) Run(ctx context.Context, s streams) error {
 		}
 		r.table = tabwriter.NewWriter(s.err, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(r.table, "DOCUMENT\tCHARACTERS\tCONDITION\tMEDICATION\tPROCEDURE\tOBSERVATION\tMS\tFILE")
+		defer func() { err = errors.Join(err, r.table.Flush()) }()
 	}
 	for _, name := range c.Files {
 		if err := r.file(ctx, name); err != nil {
-			return err
-		}
-	}
-	if r.table != nil {
-		if err := r.table.Flush(); err != nil {
 			return err
 		}
 	}
@@ -83,84 +80,70 @@ type extraction struct {
 	extractor         *extract.Extractor
 	bundles, outcomes io.Writer
 	outDir            string
-	names             map[string]int // how often a file name was used in outDir
+	taken             map[string]bool // file names in outDir that this run has used
 	table             *tabwriter.Writer
 	failed            bool
 }
 
-// file works through one input. What fails in it is named and recorded; only what ends the whole run is an error.
+// errOutput marks an error of writing, which ends the run; every other one is a failure of its input alone.
+type errOutput struct{ error }
+
+// file works through one input. What fails in it is named and recorded, and the run goes on; the error is the end of the run.
 func (r *extraction) file(ctx context.Context, name string) error {
 	in, err := openInput(name, r.streams)
 	if err != nil {
-		return err
+		return r.refuse(ctx, name, err)
 	}
 	defer in.Close()
-	reader := bufio.NewReaderSize(in, 1<<16)
-	first, err := reader.ReadBytes('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
+	err = in.values(name, func(line int, value []byte) error {
+		place := name
+		if line > 1 {
+			place = fmt.Sprintf("%s:%d", name, line)
+		}
+		return r.input(ctx, name, place, value)
+	})
+	var output errOutput
+	if err == nil || errors.As(err, &output) || ctx.Err() != nil {
 		return err
 	}
-	// One JSON value on the first line, or a name that says so: NDJSON. Else the whole input is one value.
-	extension := strings.ToLower(filepath.Ext(name))
-	if extension != ".ndjson" && extension != ".jsonl" && !json.Valid(first) {
-		rest, err := io.ReadAll(reader)
-		if err != nil {
-			return err
-		}
-		return r.input(ctx, name, name, append(first, rest...))
-	}
-	for line, number := first, 1; ; number++ {
-		if len(bytes.TrimSpace(line)) > 0 {
-			place := name
-			if number > 1 || extension == ".ndjson" || extension == ".jsonl" {
-				place = fmt.Sprintf("%s:%d", name, number)
-			}
-			if err := r.input(ctx, name, place, line); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if line, err = reader.ReadBytes('\n'); err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-	}
+	return r.refuse(ctx, name, err)
 }
 
 // input extracts the documents of one JSON value.
 func (r *extraction) input(ctx context.Context, file, place string, data []byte) error {
 	documents, err := fhir.ReadDocuments(data)
 	if err != nil {
-		return r.refuse(place, err)
+		return r.refuse(ctx, place, err)
 	}
-	for i, document := range documents {
+	for _, document := range documents {
 		at := place
 		if len(documents) > 1 {
 			at = place + " " + document.Path
 		}
 		began := time.Now()
 		result, err := r.extractor.Extract(ctx, document)
-		if err != nil {
-			if err := r.refuse(at, err); err != nil {
-				return err
-			}
-			continue
+		if err == nil {
+			err = r.write(file, document, result, began)
+		} else {
+			err = r.refuse(ctx, at, err)
 		}
-		if err := r.write(file, document, i, result, began); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// refuse names what failed. An error that is no fault of the input ends the run.
-func (r *extraction) refuse(place string, err error) error {
-	var fault *fhir.Fault
-	if !errors.As(err, &fault) {
-		return err
+// refuse names what failed and records it, unless the run is being ended.
+func (r *extraction) refuse(ctx context.Context, place string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	r.failed = true
+	var fault *fhir.Fault
+	if !errors.As(err, &fault) {
+		fault = fhir.Refuse(fhir.CodeException, "", err.Error())
+	}
 	fmt.Fprintf(r.err, "charthand: %s: %v\n", place, fault)
 	return r.outcome(fault.Outcome())
 }
@@ -170,25 +153,28 @@ func (r *extraction) outcome(o *fhir.Outcome) error {
 	if err == nil {
 		_, err = r.outcomes.Write(append(encoded, '\n'))
 	}
-	return err
+	if err != nil {
+		return errOutput{err}
+	}
+	return nil
 }
 
-func (r *extraction) write(file string, document *fhir.Document, index int, result *extract.Result, began time.Time) error {
+func (r *extraction) write(file string, document *fhir.Document, result *extract.Result, began time.Time) error {
 	encoded, err := fhir.EncodeBundle(result.Bundle)
 	if err != nil {
-		return err
+		return errOutput{err}
 	}
 	took := time.Since(began)
 	encoded = append(encoded, '\n')
 	if r.outDir == "" {
 		if _, err := r.bundles.Write(encoded); err != nil {
-			return err
+			return errOutput{err}
 		}
 		return r.outcome(result.Outcome)
 	}
-	path := r.path(file, document, index)
+	path := r.path(file, document)
 	if err := os.WriteFile(path, encoded, 0o600); err != nil {
-		return err
+		return errOutput{err}
 	}
 	counts := mapping.Count(result.Bundle)
 	fmt.Fprintf(r.table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", strings.TrimSuffix(filepath.Base(path), ".json"), result.Characters,
@@ -197,63 +183,21 @@ func (r *extraction) write(file string, document *fhir.Document, index int, resu
 	return r.outcome(result.Outcome)
 }
 
-// path names the file of a Bundle after its input; a name that is taken gets a number.
-func (r *extraction) path(file string, document *fhir.Document, index int) string {
-	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+// path names the file of a Bundle after its input; where this run has used that name, after the document too, then with a
+// number.
+func (r *extraction) path(file string, document *fhir.Document) string {
+	base := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	if file == "-" {
-		name = "stdin"
+		base = "stdin"
 	}
-	if document.ID != "" && (index > 0 || r.names[name] > 0) {
-		name += "-" + document.ID
+	name := base
+	if r.taken[name] && document.ID != "" {
+		base += "-" + document.ID
+		name = base
 	}
-	r.names[name]++
-	if n := r.names[name]; n > 1 {
-		name = fmt.Sprintf("%s-%d", name, n)
+	for n := 2; r.taken[name]; n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
 	}
+	r.taken[name] = true
 	return filepath.Join(r.outDir, name+".json")
-}
-
-// outputFile is a file that appears under its name only when it is whole.
-type outputFile struct {
-	path string
-	io.Writer
-	file   *os.File
-	buffer *bufio.Writer
-}
-
-// open begins the file; without a path everything goes to the fallback.
-func (o *outputFile) open(fallback io.Writer) error {
-	if o.path == "" {
-		o.Writer = fallback
-		return nil
-	}
-	file, err := os.CreateTemp(filepath.Dir(o.path), ".charthand-*")
-	if err != nil {
-		return err
-	}
-	o.file, o.buffer = file, bufio.NewWriter(file)
-	o.Writer = o.buffer
-	return nil
-}
-
-func (o *outputFile) commit() error {
-	if o.file == nil {
-		return nil
-	}
-	err := errors.Join(o.buffer.Flush(), o.file.Close())
-	if err == nil {
-		err = os.Rename(o.file.Name(), o.path)
-	}
-	if err == nil {
-		o.file = nil
-	}
-	return err
-}
-
-// abandon removes what was not committed.
-func (o *outputFile) abandon() {
-	if o.file != nil {
-		o.file.Close()
-		os.Remove(o.file.Name())
-	}
 }

@@ -42,7 +42,8 @@ type commands struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	// The first signal asks for an orderly end; the second, by the system's own rule, ends the process.
+	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
@@ -53,7 +54,6 @@ func run(ctx context.Context, args []string, s streams) int {
 		kong.Name("charthand"),
 		kong.Description("Reads clinical notes (FHIR DocumentReference) and gives back what they say as FHIR resources. "+
 			"Everything happens on this machine: nothing is sent anywhere."),
-		kong.UsageOnError(),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -155,6 +155,93 @@ func TestExtractNDJSON(t *testing.T) {
 	}
 }
 
+// An input that cannot be read does not lose what the others gave.
+func TestExtractGoesOn(t *testing.T) {
+	good := filepath.Join("..", "..", "fixtures", "documents", "nursing-phone-note.json")
+	bundles := filepath.Join(t.TempDir(), "bundles.ndjson")
+	_, messages, code := program(t, "", "extract", "--out", bundles, good, "nowhere.json", t.TempDir(), good)
+	if code != exitFailed || !strings.Contains(messages, "nowhere.json") || !strings.Contains(messages, "is a directory") {
+		t.Errorf("exit code %d: %s", code, messages)
+	}
+	data, err := os.ReadFile(bundles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Count(data, []byte("\n")); got != 2 {
+		t.Errorf("%d Bundles, want 2", got)
+	}
+}
+
+// Two Bundles never take one file name.
+func TestExtractToFolderNames(t *testing.T) {
+	two := `{"resourceType":"Bundle","type":"collection","entry":[{"resource":DOC},{"resource":DOC}]}`
+	document := `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/1"},"content":[{"attachment":{"data":"cGFpbg=="}}]}`
+	folder := t.TempDir()
+	_, messages, code := program(t, "", "extract", "--out-dir", folder, save(t, "a.json", strings.ReplaceAll(two, "DOC", document)), save(t, "a-2.json", document), save(t, "a.json", document))
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s", code, messages)
+	}
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 4 {
+		t.Errorf("%d files for 4 Bundles:\n%s", len(files), messages)
+	}
+}
+
+// A link or a pipe is written to; it is not replaced by a file.
+func TestExtractToSpecialFiles(t *testing.T) {
+	document := filepath.Join("..", "..", "fixtures", "documents", "nursing-phone-note.json")
+	target := save(t, "target.ndjson", "old")
+	link := filepath.Join(t.TempDir(), "link.ndjson")
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan []byte, 1)
+	go func() {
+		data, err := os.ReadFile(pipe)
+		if err != nil {
+			t.Error(err)
+		}
+		read <- data
+	}()
+	if _, messages, code := program(t, "", "extract", "--out", link, "--outcome", pipe, document); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, messages)
+	}
+	if !bytes.Contains(<-read, []byte("OperationOutcome")) {
+		t.Error("nothing came through the pipe")
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode().IsRegular() {
+		t.Errorf("the link is gone: %v, %v", info.Mode(), err)
+	}
+	if data, err := os.ReadFile(target); err != nil || !bytes.Contains(data, []byte("transaction")) {
+		t.Errorf("the file behind the link: %.50s, %v", data, err)
+	}
+}
+
+// A byte order mark and blank lines are no part of what stands in a file.
+func TestByteOrderMark(t *testing.T) {
+	good := compact(t, fixtures.Document(t, "nursing-phone-note"))
+	for name, test := range map[string]struct {
+		in   string
+		want int
+	}{"one": {"\ufeff" + good, 1}, "lines": {"\ufeff" + good + "\n" + good, 2}, "blank first": {"\n\n" + good, 1}} {
+		out, messages, code := program(t, test.in, "extract", "-")
+		if got := strings.Count(out, "\n"); code != exitDone || got != test.want {
+			t.Errorf("%s: exit code %d, %d lines, want %d: %s", name, code, got, test.want, messages)
+		}
+	}
+	out, _, _ := program(t, "\ufeffChest pain.", "annotate", "-")
+	if !strings.Contains(out, `"text":"Chest pain."`) {
+		t.Error(out)
+	}
+}
+
 func TestExtractStandardInput(t *testing.T) {
 	out, messages, code := program(t, string(fixtures.Document(t, "cervical-cancer")), "extract", "-")
 	if code != exitDone || len(facts(t, []byte(out))) == 0 {
@@ -243,7 +330,11 @@ func TestUsage(t *testing.T) {
 		"unknown command": {[]string{"extrakt"}, exitUsage, "extrakt"},
 		"unknown flag":    {[]string{"extract", "--colour", "-"}, exitUsage, "--colour"},
 		"no file":         {[]string{"extract"}, exitUsage, "<files>"},
-		"missing file":    {[]string{"extract", "nowhere.json"}, exitUsage, "nowhere.json"},
+		"missing file":    {[]string{"extract", "nowhere.json"}, exitFailed, "nowhere.json"},
+		"a folder":        {[]string{"extract", "."}, exitFailed, "is a directory"},
+		"empty input":     {[]string{"extract", "-"}, exitFailed, "the input is empty"},
+		"no text":         {[]string{"annotate", "nowhere.txt"}, exitUsage, "nowhere.txt"},
+		"version of":      {[]string{"version", "--model", "nowhere"}, exitUsage, "model.onnx: missing"},
 		"missing model":   {[]string{"extract", "--model", "nowhere", "-"}, exitUsage, "tokenizer.json: missing"},
 		"small window":    {[]string{"annotate", "--window", "3", "-"}, exitUsage, "a window of 3 tokens"},
 		"both forms":      {[]string{"annotate", "--ndjson", "--document", "-"}, exitUsage, "exclude"},

@@ -52,7 +52,7 @@ func newExtractor(model *onnx.Model, recognizer *nlp.Recognizer) (*extract.Extra
 	}
 	mapper, err := mapping.New(mapping.Config{
 		Rules:    rules,
-		Software: mapping.Software{Version: version, Model: model.Settings.Name, ModelDigest: model.Digest},
+		Software: mapping.Software{Version: version, Model: model.Settings.Name, ModelVersion: model.Settings.Version, ModelDigest: model.Digest},
 	})
 	if err != nil {
 		return nil, err

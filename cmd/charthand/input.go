@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// input is a file, or standard input for "-", without the byte order mark that it may begin with.
+type input struct {
+	*bufio.Reader
+	file *os.File // nil for standard input
+}
+
+func openInput(name string, s streams) (*input, error) {
+	in := &input{}
+	source := s.in
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		in.file, source = file, file
+	}
+	in.Reader = bufio.NewReaderSize(source, 1<<16)
+	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
+		if _, err := in.Discard(3); err != nil {
+			return nil, err
+		}
+	}
+	return in, nil
+}
+
+// Close closes the file; standard input stays open.
+func (in *input) Close() error {
+	if in.file == nil {
+		return nil
+	}
+	return in.file.Close()
+}
+
+// values calls a function with each JSON value of the input and the number of the line that it begins at: each line of an
+// NDJSON file, else the whole input as one value. NDJSON is known by its name, or by a first line that is a value already.
+func (in *input) values(name string, each func(line int, value []byte) error) error {
+	extension := strings.ToLower(filepath.Ext(name))
+	lines := extension == ".ndjson" || extension == ".jsonl"
+	for number := 1; ; number++ {
+		line, err := in.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		last := err != nil
+		if len(bytes.TrimSpace(line)) > 0 {
+			if !lines && !json.Valid(line) {
+				rest, err := io.ReadAll(in)
+				if err != nil {
+					return err
+				}
+				return each(number, append(line, rest...))
+			}
+			lines = true
+			if err := each(number, line); err != nil {
+				return err
+			}
+		}
+		if last {
+			if !lines {
+				return each(1, nil) // an empty input is refused like any other that is no document
+			}
+			return nil
+		}
+	}
+}
