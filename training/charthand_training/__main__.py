@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from . import brat, score
+from . import brat, labels, score
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,6 +30,16 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument("model", type=Path, help="the folder that train wrote (it names the held-back documents)")
     command.add_argument("--data", type=Path, required=True)
     command.set_defaults(run=run_input)
+
+    command = commands.add_parser("labels", help="join training/labels with its text and write brat files")
+    command.add_argument("--data", type=Path, required=True)
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--second", action="store_true", help="the independent second reading instead")
+    command.set_defaults(run=run_labels)
+
+    command = commands.add_parser("agreement", help="how far the two readings of training/labels agree")
+    command.add_argument("--data", type=Path, required=True)
+    command.set_defaults(run=run_agreement)
 
     command = commands.add_parser("score", help="score what charthand annotate --ndjson wrote against the gold")
     command.add_argument("predictions", type=Path, help="NDJSON with id and entities")
@@ -56,9 +66,32 @@ def run_export(a: argparse.Namespace) -> None:
 def run_input(a: argparse.Namespace) -> None:
     held_back = json.loads((a.model / "held-back.json").read_text(encoding="utf-8"))
     for folder, ids in held_back.items():
+        documents = read_documents(a.data, folder)
         for name in ids:
-            document = brat.read(a.data / folder / f"{name}.txt")
-            print(json.dumps({"id": f"{folder}/{name}", "text": document.text}))
+            print(json.dumps({"id": f"{folder}/{name}", "text": documents[name].text}))
+
+
+def read_documents(data: Path, folder: str) -> dict[str, brat.Document]:
+    """Reads the documents of a corpus, as the recipes name it, by their names."""
+    if folder == "labels":
+        joined = labels.join(labels.read_transcriptions(data), labels.FOLDER / "first.jsonl")
+        return {x.document.id: x.document for x in joined}
+    return {d.id: d for d in brat.read_corpus(data / folder)[0]}
+
+
+def run_labels(a: argparse.Namespace) -> None:
+    name = "second.jsonl" if a.second else "first.jsonl"
+    joined = labels.join(labels.read_transcriptions(a.data), labels.FOLDER / name)
+    print(f"{labels.write_brat((x.document for x in joined), a.out)} documents written to {a.out}")
+
+
+def run_agreement(a: argparse.Namespace) -> None:
+    transcriptions = labels.read_transcriptions(a.data)
+    first, second = (
+        {x.document.id: x.document.spans for x in labels.join(transcriptions, labels.FOLDER / name)}
+        for name in ("first.jsonl", "second.jsonl")
+    )
+    print_scores("second reading against the first", [(first[i], second[i]) for i in second])
 
 
 # The types that become resources: what the shipped model is judged by beside the whole.
@@ -74,22 +107,30 @@ RESOURCE_LABELS = (
 
 def run_score(a: argparse.Namespace) -> None:
     pairs: dict[str, list] = {}
+    corpora: dict[str, dict[str, brat.Document]] = {}
     for line in a.predictions.read_text(encoding="utf-8").splitlines():
         answer = json.loads(line)
-        gold = brat.read(a.data / f"{answer['id']}.txt").spans
+        folder, name = answer["id"].split("/", 1)
+        if folder not in corpora:
+            corpora[folder] = read_documents(a.data, folder)
+        gold = corpora[folder][name].spans
         predicted = [brat.Span(e["start"], e["end"], e["label"]) for e in answer.get("entities", [])]
-        pairs.setdefault(answer["id"].split("/")[0], []).append((gold, predicted))
+        pairs.setdefault(folder, []).append((gold, predicted))
     for folder, folder_pairs in pairs.items():
-        strict, overlap = score.score(folder_pairs), score.score(folder_pairs, overlap=True)
-        print(f"{folder}: {len(folder_pairs)} documents")
-        print(f"  {'type':<26} {'gold':>5} {'P':>6} {'R':>6} {'F1':>6} {'overlap F1':>11}")
-        rows = sorted(strict.by_label, key=lambda label: -strict.by_label[label].gold)
-        for name, s, o in (
-            [("all types", strict.micro(), overlap.micro())]
-            + [("types with a resource", strict.micro(RESOURCE_LABELS), overlap.micro(RESOURCE_LABELS))]
-            + [(label, strict.by_label[label], overlap.by_label[label]) for label in rows]
-        ):
-            print(f"  {name:<26} {s.gold:>5} {s.precision:>6.3f} {s.recall:>6.3f} {s.f1:>6.3f} {o.f1:>11.3f}")
+        print_scores(folder, folder_pairs)
+
+
+def print_scores(title: str, pairs: list) -> None:
+    strict, overlap = score.score(pairs), score.score(pairs, overlap=True)
+    print(f"{title}: {len(pairs)} documents")
+    print(f"  {'type':<26} {'gold':>5} {'P':>6} {'R':>6} {'F1':>6} {'overlap F1':>11}")
+    rows = sorted(strict.by_label, key=lambda label: -strict.by_label[label].gold)
+    for name, s, o in (
+        [("all types", strict.micro(), overlap.micro())]
+        + [("types with a resource", strict.micro(RESOURCE_LABELS), overlap.micro(RESOURCE_LABELS))]
+        + [(label, strict.by_label[label], overlap.by_label[label]) for label in rows]
+    ):
+        print(f"  {name:<26} {s.gold:>5} {s.precision:>6.3f} {s.recall:>6.3f} {s.f1:>6.3f} {o.f1:>11.3f}")
 
 
 if __name__ == "__main__":

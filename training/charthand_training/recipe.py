@@ -10,10 +10,12 @@ import yaml
 
 @dataclass(frozen=True)
 class Corpus:
-    """A folder of brat documents below the data folder, seen `repeat` times an epoch."""
+    """A folder of brat documents below the data folder, or the project's own labels; seen `repeat` times an epoch."""
 
-    folder: str
+    folder: str  # "labels" for training/labels, whose text is in the data folder's mtsamples
     repeat: int = 1
+    # Where only some types were labelled, the others are not taught as outside: what is outside there may be one of them.
+    partial: bool = False
 
 
 @dataclass(frozen=True)

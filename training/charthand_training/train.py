@@ -20,8 +20,8 @@ from transformers import (
     set_seed,
 )
 
-from . import brat, score, tagging
-from .recipe import Recipe
+from . import brat, labels, score, tagging
+from .recipe import Corpus, Recipe
 
 
 def base_model_folder(name: str) -> str:
@@ -48,20 +48,34 @@ def split(documents: list[brat.Document], share: float, seed: int) -> tuple[list
     return order[held:], order[:held]
 
 
-class Windows(torch.utils.data.Dataset):
-    """Documents cut into windows of at most `size` tokens, at line ends and full stops where there are any."""
+def read_corpus(corpus: Corpus, data: Path, recipe: Recipe) -> tuple[list[brat.Document], list[brat.Document]]:
+    """Reads one corpus of a recipe: (for training, held back)."""
+    if corpus.folder == "labels":
+        labelled = list(labels.join(labels.read_transcriptions(data), labels.FOLDER / "first.jsonl"))
+        return [x.document for x in labelled if not x.test], [x.document for x in labelled if x.test]
+    documents, report = brat.read_corpus(data / corpus.folder)
+    print(f"{corpus.folder}: {report}")
+    return split(documents, recipe.held_back, recipe.seed)
 
-    def __init__(self, documents: list[brat.Document], tokenizer: PreTrainedTokenizerFast, tag_ids: dict[str, int], size: int):
-        self.items: list[dict[str, list[int]]] = []
-        self.tag_ids = tag_ids
-        for document in documents:
+
+class Windows(torch.utils.data.Dataset):
+    """Documents cut into windows of at most `size` tokens, at line ends and full stops where there are any.
+
+    Documents come with whether they are partial: labelled in some of the types alone.
+    """
+
+    def __init__(
+        self, documents: list[tuple[brat.Document, bool]], tokenizer: PreTrainedTokenizerFast, tag_ids: dict[str, int], size: int
+    ):
+        self.items: list[dict[str, list[int] | int]] = []
+        for document, partial in documents:
             encoding = tokenizer.backend_tokenizer.encode(document.text, add_special_tokens=False)
             continues = [i > 0 and word == encoding.word_ids[i - 1] for i, word in enumerate(encoding.word_ids)]
             tags = tagging.encode(encoding.offsets, continues, document.spans)
             for start, end in self._cuts(document.text, encoding.offsets, continues, tags, size):
                 ids = [tokenizer.cls_token_id, *encoding.ids[start:end], tokenizer.sep_token_id]
-                labels = [-100, *(tag_ids[t] for t in tags[start:end]), -100]
-                self.items.append({"input_ids": ids, "attention_mask": [1] * len(ids), "labels": labels})
+                gold = [-100, *(tag_ids[t] for t in tags[start:end]), -100]
+                self.items.append({"input_ids": ids, "attention_mask": [1] * len(ids), "labels": gold, "partial": int(partial)})
 
     @staticmethod
     def _cuts(text, offsets, continues, tags, size) -> Iterator[tuple[int, int]]:
@@ -85,8 +99,38 @@ class Windows(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: int) -> dict[str, list[int]]:
+    def __getitem__(self, index: int) -> dict[str, list[int] | int]:
         return self.items[index]
+
+
+class PartialTrainer(Trainer):
+    """Trains on documents that are labelled in some types alone: there, what is not marked is taught as "outside, or of a type
+    that was not labelled" (the sum of their probabilities), so that an unlabelled type is not unlearned."""
+
+    def __init__(self, *args, hidden: list[int], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.hidden = hidden  # the tags that may hide behind an unmarked token of a partial document
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        partial = inputs.pop("partial").bool()
+        gold = inputs.pop("labels")
+        outputs = model(**inputs)
+        logp = torch.log_softmax(outputs.logits.float(), dim=-1)
+        chosen = logp.gather(-1, gold.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+        if self.hidden:
+            unmarked = torch.logsumexp(logp[..., self.hidden], dim=-1)
+            chosen = torch.where(partial.unsqueeze(-1) & (gold == 0), unmarked, chosen)
+        counted = gold != -100
+        loss = -(chosen * counted).sum() / counted.sum()
+        if return_outputs:
+            return loss, outputs
+        return loss
+
+    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
+        gold = inputs["labels"]
+        with torch.no_grad():
+            loss, outputs = self.compute_loss(model, inputs, return_outputs=True)
+        return loss.detach(), outputs.logits.detach(), gold
 
 
 def token_f1(tags: list[str]) -> Callable:
@@ -115,15 +159,16 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
     set_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     training, held_back, split_ids = [], [], {}
+    labelled_somewhere: set[str] = set()
     for corpus in recipe.corpora:
-        documents, report = brat.read_corpus(data / corpus.folder)
-        print(f"{corpus.folder}: {report}")
-        kept, held = split(documents, recipe.held_back, recipe.seed)
-        training += kept * corpus.repeat
-        held_back += held
+        kept, held = read_corpus(corpus, data, recipe)
+        training += [(d, corpus.partial) for d in kept] * corpus.repeat
+        held_back += [(d, corpus.partial) for d in held]
         split_ids[corpus.folder] = sorted(d.id for d in held)
-    labels = sorted({s.label for d in training + held_back for s in d.spans})
-    tags = tagging.tag_set(labels)
+        if corpus.partial:
+            labelled_somewhere |= {s.label for d in kept for s in d.spans}
+    types = sorted({s.label for d, _ in training + held_back for s in d.spans})
+    tags = tagging.tag_set(types)
     tag_ids = {tag: i for i, tag in enumerate(tags)}
 
     base = base_model_folder(recipe.base_model)
@@ -132,7 +177,7 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
         base, num_labels=len(tags), id2label=dict(enumerate(tags)), label2id=tag_ids
     )
     windows = Windows(training, tokenizer, tag_ids, recipe.window)
-    print(f"{len(training)} documents an epoch in {len(windows)} windows, {len(held_back)} held back, {len(labels)} labels")
+    print(f"{len(training)} documents an epoch in {len(windows)} windows, {len(held_back)} held back, {len(types)} types")
     arguments = TrainingArguments(
         output_dir=str(out / "checkpoints"),
         num_train_epochs=recipe.epochs,
@@ -148,9 +193,11 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
         seed=recipe.seed,
         data_seed=recipe.seed,
         report_to=[],
+        remove_unused_columns=False,
         disable_tqdm=True,
     )
-    trainer = Trainer(
+    trainer = PartialTrainer(
+        hidden=[i for i, tag in enumerate(tags) if tag == tagging.OUTSIDE or tag[2:] not in labelled_somewhere],
         model=model,
         args=arguments,
         train_dataset=windows,
