@@ -38,15 +38,17 @@ func load(t testing.TB) *onnx.Model {
 	return model
 }
 
-// words joins the text of tokens that continue a word, so that a test reads what was tokenized.
+// words gives the words that tokens stand for, from the first piece to the last, so that a test reads what was tokenized.
 func words(text string, tokens []onnx.Token) []string {
 	var found []string
-	for _, token := range tokens {
-		if token.Continues {
-			found[len(found)-1] += text[token.Start:token.End]
-			continue
+	start := 0
+	for i, token := range tokens {
+		if !token.Continues {
+			start = token.Start
 		}
-		found = append(found, text[token.Start:token.End])
+		if i+1 == len(tokens) || !tokens[i+1].Continues {
+			found = append(found, text[start:token.End])
+		}
 	}
 	return found
 }
