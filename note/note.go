@@ -103,7 +103,7 @@ func Decode(data []byte, contentType string) (text Text, remarks []string, err e
 	}
 	decoded, _, err := transform.Bytes(unicode.BOMOverride(decoder.NewDecoder()), data)
 	if err != nil {
-		return Text{}, nil, fmt.Errorf("%w: the bytes do not decode as %.*q", ErrCharset, maxNamed, charset)
+		return Text{}, nil, fmt.Errorf("%w: the bytes do not decode as %s", ErrCharset, named(charset))
 	}
 	text = NewText(string(decoded))
 	if strings.TrimSpace(strings.ReplaceAll(text.Body, "\x00", "")) == "" {

@@ -116,6 +116,20 @@ func post(s http.Handler, path, body string, headers ...string) *httptest.Respon
 	return recorder
 }
 
+// listen runs the server on a port of its own until stop is called; what Run returns comes on the channel.
+func listen(t *testing.T, s *server.Server) (host string, stop func(), stopped chan error) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	stopped = make(chan error, 1)
+	go func() { stopped <- s.Run(ctx, listener) }()
+	return listener.Addr().String(), stop, stopped
+}
+
 // answer is what the tests read of any answer.
 type answer struct {
 	ResourceType string
@@ -379,16 +393,10 @@ func TestGracefulShutdown(t *testing.T) {
 	s, _ := newServer(t, func(c *server.Config) {
 		c.Extractor = hooked{c.Extractor, func(ctx context.Context) error { close(entered); <-release; return ctx.Err() }}
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.Run(ctx, listener) }()
+	host, stop, stopped := listen(t, s)
 	answered := make(chan int, 1)
 	go func() {
-		response, err := http.Post("http://"+listener.Addr().String()+address, "application/fhir+json", strings.NewReader(note("", phrase)))
+		response, err := http.Post("http://"+host+address, "application/fhir+json", strings.NewReader(note("", phrase)))
 		if err != nil {
 			t.Error(err)
 			answered <- 0
@@ -427,23 +435,17 @@ func TestGracefulShutdown(t *testing.T) {
 // Senders that do not send and readers that do not read leave the extractions to others.
 func TestSlowClients(t *testing.T) {
 	s, _ := newServer(t, func(c *server.Config) { c.MaxExtractions = 1 })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.Run(ctx, listener) }()
+	host, stop, stopped := listen(t, s)
 	var slow []net.Conn
 	for range 4 {
-		connection, err := net.Dial("tcp", listener.Addr().String())
+		connection, err := net.Dial("tcp", host)
 		if err != nil {
 			t.Fatal(err)
 		}
 		slow = append(slow, connection)
 		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", address)
 	}
-	response, err := http.Post("http://"+listener.Addr().String()+address, "application/fhir+json", strings.NewReader(note("", phrase)))
+	response, err := http.Post("http://"+host+address, "application/fhir+json", strings.NewReader(note("", phrase)))
 	if err != nil {
 		t.Fatal(err)
 	}
