@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from . import brat, labels, score
+from . import brat, conll, i2b2, labels, pubtator, score
+from .document import CorpusError, Document, Span
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,6 +31,13 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument("model", type=Path, help="the folder that train wrote (it names the held-back documents)")
     command.add_argument("--data", type=Path, required=True)
     command.set_defaults(run=run_input)
+
+    command = commands.add_parser("convert", help="read a corpus in its published format and write CoNLL")
+    command.add_argument("format", choices=sorted(READERS))
+    command.add_argument("source", type=Path, help="the folder (brat, i2b2) or the file (conll, pubtator)")
+    command.add_argument("--out", type=Path, required=True, help="the CoNLL file to write")
+    command.add_argument("--strict", action="store_true", help="stop at the first malformed line instead of counting it")
+    command.set_defaults(run=run_convert)
 
     command = commands.add_parser("labels", help="join training/labels with its text and write brat files")
     command.add_argument("--data", type=Path, required=True)
@@ -71,12 +79,34 @@ def run_input(a: argparse.Namespace) -> None:
             print(json.dumps({"id": f"{folder}/{name}", "text": documents[name].text}))
 
 
-def read_documents(data: Path, folder: str) -> dict[str, brat.Document]:
+def read_documents(data: Path, folder: str) -> dict[str, Document]:
     """Reads the documents of a corpus, as the recipes name it, by their names."""
     if folder == "labels":
         joined = labels.join(labels.read_transcriptions(data), labels.FOLDER / "first.jsonl")
         return {x.document.id: x.document for x in joined}
     return {d.id: d for d in brat.read_corpus(data / folder)[0]}
+
+
+# How corpora are published, and who reads them. IOB files are CoNLL without places; n2c2 2018 and MACCROBAT are brat.
+READERS = {
+    "brat": brat.read_corpus,
+    "conll": conll.read,
+    "i2b2": i2b2.read_corpus,
+    "pubtator": pubtator.read_corpus,
+}
+
+
+def run_convert(a: argparse.Namespace) -> int:
+    try:
+        documents, report = READERS[a.format](a.source, a.strict)
+    except (CorpusError, OSError) as error:
+        print(f"charthand_training: {error}", file=sys.stderr)
+        return 1
+    conll.write(documents, a.out)
+    for fault in report.faults:
+        print(fault, file=sys.stderr)
+    print(report)
+    return 0
 
 
 def run_labels(a: argparse.Namespace) -> None:
@@ -107,14 +137,14 @@ RESOURCE_LABELS = (
 
 def run_score(a: argparse.Namespace) -> None:
     pairs: dict[str, list] = {}
-    corpora: dict[str, dict[str, brat.Document]] = {}
+    corpora: dict[str, dict[str, Document]] = {}
     for line in a.predictions.read_text(encoding="utf-8").splitlines():
         answer = json.loads(line)
         folder, name = answer["id"].split("/", 1)
         if folder not in corpora:
             corpora[folder] = read_documents(a.data, folder)
         gold = corpora[folder][name].spans
-        predicted = [brat.Span(e["start"], e["end"], e["label"]) for e in answer.get("entities", [])]
+        predicted = [Span(e["start"], e["end"], e["label"]) for e in answer.get("entities", [])]
         pairs.setdefault(folder, []).append((gold, predicted))
     for folder, folder_pairs in pairs.items():
         print_scores(folder, folder_pairs)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .brat import Document, Span
+from .document import Document, Span
 
 FOLDER = Path(__file__).parent.parent / "labels"
 

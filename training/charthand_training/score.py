@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .brat import Span
+from .document import Span
 
 
 @dataclass

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .brat import Span
+from .document import Span
 
 OUTSIDE = "O"
 

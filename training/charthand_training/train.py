@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from . import brat, labels, score, tagging
+from .document import Document
 from .recipe import Corpus, Recipe
 
 
@@ -40,7 +41,7 @@ def load_tokenizer(folder: str) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def split(documents: list[brat.Document], share: float, seed: int) -> tuple[list[brat.Document], list[brat.Document]]:
+def split(documents: list[Document], share: float, seed: int) -> tuple[list[Document], list[Document]]:
     """Splits by document, by seed: (for training, held back)."""
     order = sorted(documents, key=lambda d: d.id)
     random.Random(seed).shuffle(order)
@@ -48,7 +49,7 @@ def split(documents: list[brat.Document], share: float, seed: int) -> tuple[list
     return order[held:], order[:held]
 
 
-def read_corpus(corpus: Corpus, data: Path, recipe: Recipe) -> tuple[list[brat.Document], list[brat.Document]]:
+def read_corpus(corpus: Corpus, data: Path, recipe: Recipe) -> tuple[list[Document], list[Document]]:
     """Reads one corpus of a recipe: (for training, held back)."""
     if corpus.folder == "labels":
         labelled = list(labels.join(labels.read_transcriptions(data), labels.FOLDER / "first.jsonl"))
@@ -65,7 +66,7 @@ class Windows(torch.utils.data.Dataset):
     """
 
     def __init__(
-        self, documents: list[tuple[brat.Document, bool]], tokenizer: PreTrainedTokenizerFast, tag_ids: dict[str, int], size: int
+        self, documents: list[tuple[Document, bool]], tokenizer: PreTrainedTokenizerFast, tag_ids: dict[str, int], size: int
     ):
         self.items: list[dict[str, list[int] | int]] = []
         for document, partial in documents:

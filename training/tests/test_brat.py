@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 from charthand_training import brat
-from charthand_training.brat import Span
+from charthand_training.document import CorpusError, Report, Span
 
 
 class ReadTest(unittest.TestCase):
@@ -26,25 +26,31 @@ class ReadTest(unittest.TestCase):
         self.assertEqual([document.text[s.start : s.end] for s in document.spans], ["chest pain", "fever"])
 
     def test_discontinuous_runs_from_first_to_last(self):
-        report = brat.Report()
+        report = Report()
         path = self.write("left and right arm", "T1\tBiological_structure 0 4;15 18\tleft arm\n")
         self.assertEqual(brat.read(path, report).spans, [Span(0, 18, "Biological_structure")])
         self.assertEqual(report.discontinuous, 1)
 
     def test_of_overlapping_spans_the_first_then_the_longest_stays(self):
-        report = brat.Report()
+        report = Report()
         path = self.write("abcdefghij", "T1\tB 2 6\tcdef\nT2\tA 0 3\tabc\nT3\tA 0 5\tabcde\nT4\tC 5 7\tfg\n")
         self.assertEqual(brat.read(path, report).spans, [Span(0, 5, "A"), Span(5, 7, "C")])
         self.assertEqual(report.overlapping, 2)
 
+    def test_blanks_at_the_ends_are_left_out(self):
+        report = Report()
+        path = self.write("a pain here", "T1\tA 1 7\t pain \nT2\tA 1 2\t \n")
+        self.assertEqual(brat.read(path, report).spans, [Span(2, 6, "A")])
+        self.assertEqual(report.trimmed, 2)
+
     def test_malformed_lines_are_named(self):
         lines = "T1\tA 0 99\tx\nT2\tA five\tx\nT3\tA 3 1\tx\nT4\tA 0 1\ta\n"
-        report = brat.Report()
+        report = Report()
         path = self.write("abcd", lines)
         self.assertEqual(brat.read(path, report).spans, [Span(0, 1, "A")])
         self.assertEqual([f.split(": ")[0] for f in report.faults], ["a.ann:1", "a.ann:2", "a.ann:3"])
-        with self.assertRaisesRegex(brat.BratError, "a.ann:1"):
-            brat.read(path, strict=True)
+        with self.assertRaisesRegex(CorpusError, "a.ann:1"):
+            brat.read(path, Report(strict=True))
 
     def test_corpus(self):
         self.write("b", "T1\tA 0 1\tb\n", "b")

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from charthand_training import brat, labels
-from charthand_training.brat import Span
+from charthand_training.document import Report, Span
 
 DATA = Path(os.environ.get("CHARTHAND_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -47,7 +47,7 @@ class JoinTest(unittest.TestCase):
         self.assertEqual(labelled.document.text, "Aspirin.\nFollow up.")
         out = self.folder / "brat"
         self.assertEqual(labels.write_brat([labelled.document], out), 1)
-        self.assertEqual(brat.read(out / "7.txt", strict=True).spans, [Span(0, 7, "Medication")])
+        self.assertEqual(brat.read(out / "7.txt", Report(strict=True)).spans, [Span(0, 7, "Medication")])
 
     def test_faults_name_the_note(self):
         for fault, changes in {

@@ -3,7 +3,7 @@
 import unittest
 
 from charthand_training import score
-from charthand_training.brat import Span
+from charthand_training.document import Span
 
 
 class ScoreTest(unittest.TestCase):

@@ -4,7 +4,7 @@ import random
 import unittest
 
 from charthand_training import tagging
-from charthand_training.brat import Span
+from charthand_training.document import Span
 
 
 class EncodeTest(unittest.TestCase):
