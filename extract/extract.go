@@ -52,7 +52,7 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 	if err := e.Pipeline.Annotate(ctx, annotated); err != nil {
 		return nil, err
 	}
-	if document.Subject == nil && e.Subject != nil {
+	if document.Subject == nil && !document.SubjectNamed && e.Subject != nil {
 		withSubject := *document
 		withSubject.Subject = e.Subject
 		document = &withSubject
@@ -65,10 +65,10 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 	return &Result{bundle, outcome, text.CodePoints()}, nil
 }
 
-// Text gives the text that Extract would read of a document; the error is a *fhir.Fault.
-func Text(document *fhir.Document) (note.Text, error) {
-	_, text, _, err := read(document)
-	return text, err
+// Text gives the text that Extract would read of a document, with what was odd about it; the error is a *fhir.Fault.
+func Text(document *fhir.Document) (note.Text, []fhir.Issue, error) {
+	_, text, issues, err := read(document)
+	return text, issues, err
 }
 
 // inForce refuses a document whose life does not let it speak: one that was withdrawn, replaced or is still being written.

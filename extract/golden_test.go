@@ -238,7 +238,7 @@ func TestDocumentsCarryTheirNotes(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		text, err := extract.Text(documents[0])
+		text, _, err := extract.Text(documents[0])
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -194,7 +194,7 @@ func (c *faultCollector) fault() *Fault {
 var (
 	// The decoder puts the type of a resource inside another into the path ("entry[0].resource.DocumentReference.status");
 	// FHIRPath does not.
-	innerType = regexp.MustCompile(`(\.(?:resource|outcome|contained\[\d+\]))\.[A-Za-z]+`)
+	innerType = regexp.MustCompile(`(\.(?:resource|outcome|contained\[\d+\]))\.[A-Z][A-Za-z]+`)
 	// A choice element is named without its type in FHIRPath.
 	choice = regexp.MustCompile(`\.(value|onset|effective|performed|occurred)[A-Z][A-Za-z0-9]*`)
 	name   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)

@@ -20,8 +20,8 @@ type Document struct {
 	Path string
 	// ID and Version are the logical id and meta.versionId; either may be empty.
 	ID, Version string
-	// Identifiers are the business identifiers in use that name their system, in the resource's order.
-	Identifiers []Identifier
+	// Identifier is the first business identifier that names its system and is in use, nil where there is none.
+	Identifier *Identifier
 	// Status and DocStatus say where the note is in its life.
 	Status    codes.DocumentReferenceStatusCode_Value
 	DocStatus codes.CompositionStatusCode_Value
@@ -29,6 +29,8 @@ type Document struct {
 	Fault *Fault
 	// Subject is the patient or group, nil where the resource names none that can be referred to from outside.
 	Subject *dtpb.Reference
+	// SubjectNamed says that the resource has a subject, also where that cannot be referred to from outside.
+	SubjectNamed bool
 	// Encounter is the first encounter of the context, nil where there is none.
 	Encounter *dtpb.Reference
 	// Date is when the note was written, the zero time where that is not said.
@@ -80,28 +82,12 @@ func ReadDocuments(data []byte) ([]*Document, error) {
 }
 
 // readMembers reads the DocumentReferences that the elements of an array hold as "resource": the entries of a Bundle, the
-// parameters of Parameters. Each is decoded by itself, and the rest without them.
+// parameters of Parameters and their parts. Each is decoded by itself, and the rest without them.
 func readMembers(object map[string]json.RawMessage, root, array string) ([]*Document, error) {
-	var members []map[string]json.RawMessage
-	if raw, ok := object[array]; ok {
-		if err := json.Unmarshal(raw, &members); err != nil {
-			return nil, &Fault{Invalid, []Issue{{SeverityError, CodeStructure, root + "." + array, "expected an array of objects"}}}
-		}
-	}
-	shells := make([]map[string]json.RawMessage, len(members))
-	held := entries{}
-	for i, member := range members {
-		shells[i] = maps.Clone(member)
-		delete(shells[i], "resource")
-		held.add(member)
-	}
-	shell := maps.Clone(object)
-	if len(members) > 0 {
-		encoded, err := json.Marshal(shells)
-		if err != nil {
-			return nil, err
-		}
-		shell[array] = encoded
+	found := &members{held: entries{}}
+	shell, err := found.take(object, root, array)
+	if err != nil {
+		return nil, err
 	}
 	encoded, err := json.Marshal(shell)
 	if err != nil {
@@ -111,19 +97,20 @@ func readMembers(object map[string]json.RawMessage, root, array string) ([]*Docu
 		return nil, err
 	}
 	var documents []*Document
-	for i, member := range members {
+	for _, member := range found.list {
 		var resource map[string]json.RawMessage
-		if json.Unmarshal(member["resource"], &resource) != nil || stringMember(resource, "resourceType") != "DocumentReference" {
+		_ = json.Unmarshal(member.resource, &resource) // what is no object has no type
+		resourceType := stringMember(resource, "resourceType")
+		if resourceType != "DocumentReference" && isResourceType(resourceType) {
 			continue
 		}
-		path := fmt.Sprintf("%s.%s[%d].resource", root, array, i)
-		document, err := readDocument(member["resource"], path, held)
+		document, err := readDocument(member.resource, member.path, found.held)
 		if err != nil {
 			var fault *Fault
 			if !errors.As(err, &fault) {
 				return nil, err
 			}
-			document = &Document{Path: path, Fault: fault}
+			document = &Document{Path: member.path, Fault: fault}
 		}
 		documents = append(documents, document)
 	}
@@ -131,6 +118,63 @@ func readMembers(object map[string]json.RawMessage, root, array string) ([]*Docu
 		return nil, Refuse(CodeNotFound, root+"."+array, "none holds a DocumentReference")
 	}
 	return documents, nil
+}
+
+// members are the resources taken out of a Bundle or Parameters, with their places.
+type members struct {
+	list []struct {
+		path     string
+		resource json.RawMessage
+	}
+	held entries
+}
+
+// take gives a copy of an object without the resources that the elements of an array, and of their parts, hold.
+func (m *members) take(object map[string]json.RawMessage, path, array string) (map[string]json.RawMessage, error) {
+	raw, ok := object[array]
+	if !ok {
+		return object, nil
+	}
+	path += "." + array
+	var elements []map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &elements); err != nil {
+		return nil, &Fault{Invalid, []Issue{{SeverityError, CodeStructure, path, "expected an array of objects"}}}
+	}
+	for i, element := range elements {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		shell, err := m.take(element, at, "part")
+		if err != nil {
+			return nil, err
+		}
+		if resource, ok := element["resource"]; ok {
+			m.held.add(element)
+			m.list = append(m.list, struct {
+				path     string
+				resource json.RawMessage
+			}{at + ".resource", resource})
+			shell = maps.Clone(shell)
+			delete(shell, "resource")
+		}
+		elements[i] = shell
+	}
+	encoded, err := json.Marshal(elements)
+	if err != nil {
+		return nil, err
+	}
+	object = maps.Clone(object)
+	object[array] = encoded
+	return object, nil
+}
+
+// isResourceType reports whether R4 has a resource type of that name.
+func isResourceType(name string) bool {
+	fields := (&bcrpb.ContainedResource{}).ProtoReflect().Descriptor().Oneofs().ByName("oneof_resource").Fields()
+	for i := range fields.Len() {
+		if string(fields.Get(i).Message().Name()) == name {
+			return true
+		}
+	}
+	return false
 }
 
 // stringMember gives a member that is a string, else "". Names are compared exactly, as FHIR does.
@@ -166,23 +210,16 @@ func typeName(resource *bcrpb.ContainedResource) string {
 
 func newDocument(r *drpb.DocumentReference, path string, held entries) *Document {
 	d := &Document{
-		Path:      path,
-		ID:        r.GetId().GetValue(),
-		Version:   r.GetMeta().GetVersionId().GetValue(),
-		Status:    r.GetStatus().GetValue(),
-		DocStatus: r.GetDocStatus().GetValue(),
-		Subject:   held.portable(r.GetSubject(), r.GetContained(), "Patient", "Group"),
+		Path:         path,
+		ID:           r.GetId().GetValue(),
+		Version:      r.GetMeta().GetVersionId().GetValue(),
+		Status:       r.GetStatus().GetValue(),
+		DocStatus:    r.GetDocStatus().GetValue(),
+		SubjectNamed: r.GetSubject() != nil,
+		Subject:      held.portable(r.GetSubject(), r.GetContained(), "Patient", "Group"),
 	}
-	for _, identifier := range r.GetIdentifier() {
-		system, value := identifier.GetSystem().GetValue(), identifier.GetValue().GetValue()
-		switch identifier.GetUse().GetValue() {
-		case codes.IdentifierUseCode_OLD, codes.IdentifierUseCode_TEMP:
-			continue
-		default:
-			if system != "" && value != "" { // without its system a value is not unique
-				d.Identifiers = append(d.Identifiers, Identifier{system, value})
-			}
-		}
+	if identifier := inUse(r.GetIdentifier()); identifier != nil {
+		d.Identifier = &Identifier{identifier.GetSystem().GetValue(), identifier.GetValue().GetValue()}
 	}
 	for _, reference := range r.GetContext().GetEncounter() {
 		// An EpisodeOfCare may stand here too; the resources that are written take an Encounter.

@@ -44,7 +44,7 @@ func TestReadDocuments(t *testing.T) {
 			var paths []string
 			for _, d := range documents {
 				paths = append(paths, d.Path)
-				if d.ID != "n1" || d.Version != "3" || d.Identifiers[0] != (fhir.Identifier{System: "urn:notes", Value: "42"}) {
+				if d.ID != "n1" || d.Version != "3" || *d.Identifier != (fhir.Identifier{System: "urn:notes", Value: "42"}) {
 					t.Errorf("wrong identity: %+v", d)
 				}
 				if string(d.Attachments[0].Data) != "A note." || d.Attachments[0].ContentType != "text/plain; charset=utf-8" {
@@ -170,6 +170,37 @@ func TestFaultyMembers(t *testing.T) {
 	}
 }
 
+// A member that is no resource at all is a fault, and one in a part of a parameter is found.
+func TestOddMembers(t *testing.T) {
+	good := strings.Replace(reference, "TEXT", b64("A note."), 1)
+	for in, want := range map[string][]string{
+		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":null},{"resource":5},{"resource":{"status":"current"}},{"resource":{"resourceType":"Nonsense"}},{"resource":` + good + `},{}]}`: {
+			"Bundle.entry[0].resource: expected a JSON object",
+			"Bundle.entry[1].resource: expected a JSON object",
+			`Bundle.entry[2].resource: missing required field "resourceType"`,
+			"Bundle.entry[3].resource: not a resource type of FHIR R4",
+			"",
+		},
+		`{"resourceType":"Parameters","parameter":[{"name":"a","part":[{"name":"b","resource":{"resourceType":"Patient"}},{"name":"c","resource":` + good + `}]}]}`: {""},
+	} {
+		documents, err := fhir.ReadDocuments([]byte(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range documents {
+			fault := ""
+			if d.Fault != nil {
+				fault = d.Fault.Error()
+			}
+			got = append(got, fault)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 // base64 may be wrapped in lines.
 func TestWrappedBase64(t *testing.T) {
 	wrapped := b64("A note that is a little longer.")
@@ -196,6 +227,9 @@ func TestSubjectAndEncounter(t *testing.T) {
 		"logical":                      {`"identifier":{"system":"urn:mrn","value":"7"}`, ``, `7`},
 		"logical, of another type":     {`"type":"Device","identifier":{"system":"urn:mrn","value":"7"}`, ``, ``},
 		"contained":                    {`"reference":"#pat"`, `{"resourceType":"Patient","id":"pat",` + identified + `}`, `7`},
+		"contained, none in use":       {`"reference":"#pat"`, `{"resourceType":"Patient","id":"pat","identifier":[{"use":"old","system":"urn:a","value":"1"},{"value":"2"}]}`, ``},
+		"contained, own identifier":    {`"reference":"#pat","identifier":{"system":"urn:mrn","value":"9"}`, `{"resourceType":"Patient","id":"pat"}`, `9`},
+		"urn with own identifier":      {`"reference":"urn:uuid:0b6ee7a5-0f3c-4e1a-9a3e-3f7d6c6f0002","identifier":{"system":"urn:mrn","value":"9"}`, ``, `9`},
 		"contained without identifier": {`"reference":"#pat"`, `{"resourceType":"Patient","id":"pat"}`, ``},
 		"contained device":             {`"reference":"#pat"`, `{"resourceType":"Device","id":"pat",` + identified + `}`, ``},
 		"in the bundle":                {`"reference":"urn:uuid:0b6ee7a5-0f3c-4e1a-9a3e-3f7d6c6f0001"`, ``, `7`},
@@ -238,7 +272,7 @@ func TestIdentifiersInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]fhir.Identifier{{System: "urn:c", Value: "3"}}, documents[0].Identifiers); diff != "" {
+	if diff := cmp.Diff(&fhir.Identifier{System: "urn:c", Value: "3"}, documents[0].Identifier); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -6,73 +6,83 @@ import (
 	"slices"
 	"strings"
 
+	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
 	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	bcrpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // entries are the resources that came in one Bundle, by their fullUrl: what a "urn:uuid:…" reference in it means.
-type entries map[string]named
-
-// named is what a resource is called outside of what it came in.
-type named struct {
-	ResourceType string `json:"resourceType"`
-	Identifier   []struct {
-		System string `json:"system"`
-		Value  string `json:"value"`
-	} `json:"identifier"`
-}
+type entries map[string]json.RawMessage
 
 func (e entries) add(member map[string]json.RawMessage) {
-	var resource named
-	if url := stringMember(member, "fullUrl"); url != "" && json.Unmarshal(member["resource"], &resource) == nil {
-		e[url] = resource
+	if url := stringMember(member, "fullUrl"); url != "" {
+		e[url] = member["resource"]
 	}
 }
 
 // portable gives a reference in a form that holds outside the resource and the Bundle that it stands in, if it is one to a
 // resource of the given types; else nil. A reference to a contained resource, or by a urn to one of the same Bundle, becomes
-// a logical one where that resource has an identifier; where it has none, nothing outside can mean it.
+// a logical one, by that resource's identifier or the reference's own; where neither has one, nothing outside can mean it.
 func (e entries) portable(reference *dtpb.Reference, contained []*anypb.Any, types ...string) *dtpb.Reference {
-	logical := func(resourceType string, identifier *dtpb.Identifier) *dtpb.Reference {
-		if !slices.Contains(types, resourceType) {
-			return nil
-		}
-		made := LogicalReference(resourceType, identifier)
-		made.Display = reference.GetDisplay()
-		return made
-	}
-	if fragment := reference.GetFragment().GetValue(); fragment != "" {
+	uri, fragment := literal(reference), reference.GetFragment().GetValue()
+	switch {
+	case fragment != "":
 		for _, packed := range contained {
 			resource := &bcrpb.ContainedResource{}
 			if packed.UnmarshalTo(resource) != nil {
 				continue
 			}
-			if id, identifiers := nameOf(resource); id == fragment && len(identifiers) > 0 {
-				return logical(typeName(resource), identifiers[0])
+			if id, identifiers := nameOf(resource); id == fragment {
+				return logical(reference, typeName(resource), inUse(identifiers), types)
 			}
+		}
+	case strings.HasPrefix(uri, "urn:"):
+		if raw := e[uri]; raw != nil {
+			if resource, err := decodeResource(raw, "Resource"); err == nil {
+				_, identifiers := nameOf(resource)
+				return logical(reference, typeName(resource), inUse(identifiers), types)
+			}
+		}
+	case uri != "":
+		if slices.ContainsFunc(types, func(t string) bool { return refersTo(uri, t) }) {
+			return reference
 		}
 		return nil
 	}
-	uri := literal(reference)
-	if strings.HasPrefix(uri, "urn:") {
-		target, found := e[uri]
-		if !found || len(target.Identifier) == 0 || target.Identifier[0].System == "" || target.Identifier[0].Value == "" {
-			return nil
+	// What is left is a reference by identifier; a display alone means nobody.
+	return logical(reference, reference.GetType().GetValue(), nil, types)
+}
+
+// logical makes a reference by identifier: the one given, else the reference's own; nil where there is none, or where the
+// type is known and not one of those wanted.
+func logical(reference *dtpb.Reference, resourceType string, identifier *dtpb.Identifier, types []string) *dtpb.Reference {
+	if resourceType != "" && !slices.Contains(types, resourceType) {
+		return nil
+	}
+	if identifier == nil {
+		identifier = reference.GetIdentifier()
+	}
+	if identifier.GetValue().GetValue() == "" {
+		return nil
+	}
+	made := &dtpb.Reference{Identifier: identifier, Display: reference.GetDisplay()}
+	if resourceType != "" {
+		made.Type = URI(resourceType)
+	}
+	return made
+}
+
+// inUse gives the first identifier that is unique, by its system, and still in use; nil where there is none.
+func inUse(identifiers []*dtpb.Identifier) *dtpb.Identifier {
+	for _, identifier := range identifiers {
+		use := identifier.GetUse().GetValue()
+		if identifier.GetSystem().GetValue() != "" && identifier.GetValue().GetValue() != "" &&
+			use != codes.IdentifierUseCode_OLD && use != codes.IdentifierUseCode_TEMP {
+			return identifier
 		}
-		return logical(target.ResourceType, NewIdentifier(target.Identifier[0].System, target.Identifier[0].Value))
 	}
-	if uri != "" {
-		if !slices.ContainsFunc(types, func(t string) bool { return refersTo(uri, t) }) {
-			return nil
-		}
-		return reference
-	}
-	declared := reference.GetType().GetValue()
-	if reference.GetIdentifier().GetValue().GetValue() == "" || (declared != "" && !slices.Contains(types, declared)) {
-		return nil // a display alone means nobody
-	}
-	return reference
+	return nil
 }
 
 // nameOf gives the id and identifiers of a patient, group or encounter.

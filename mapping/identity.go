@@ -32,8 +32,8 @@ func (m *Mapper) sourceOf(d *fhir.Document, text string) source {
 	hash := hex.EncodeToString(sum[:])
 	s := source{version: d.Version}
 	switch {
-	case len(d.Identifiers) > 0:
-		s.identity = "identifier|" + d.Identifiers[0].System + "|" + d.Identifiers[0].Value
+	case d.Identifier != nil:
+		s.identity = "identifier|" + d.Identifier.System + "|" + d.Identifier.Value
 	case d.ID != "":
 		s.identity = "id|" + m.config.Base + "|" + d.ID
 	default:
@@ -48,8 +48,8 @@ func (m *Mapper) sourceOf(d *fhir.Document, text string) source {
 	case d.ID != "":
 		s.query = "DocumentReference/" + d.ID
 		s.reference = fhir.Reference(s.query)
-	case len(d.Identifiers) > 0:
-		s.reference = fhir.LogicalReference("DocumentReference", fhir.NewIdentifier(d.Identifiers[0].System, d.Identifiers[0].Value))
+	case d.Identifier != nil:
+		s.reference = fhir.LogicalReference("DocumentReference", fhir.NewIdentifier(d.Identifier.System, d.Identifier.Value))
 	default:
 		s.reference = fhir.LogicalReference("DocumentReference", fhir.NewIdentifier("urn:ietf:rfc:3986", "urn:uuid:"+key(s.identity).String()))
 	}

@@ -140,12 +140,11 @@ func (m *Mapper) byIdentifier(id string) string {
 func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 	d := n.doc
 	left := counter{}
-	values, linked := map[int][]int{}, map[int]bool{} // test → its results
+	values, written := map[int][]int{}, map[int]bool{} // test → its results; results that are in an Observation
 	for _, r := range d.Relations {
 		value := d.Entities[r.From]
 		if rule := m.config.Rules.Labels[value.Label]; r.Kind == nlp.Modify && rule.Value && float64(value.Score) >= rule.MinScore {
 			values[r.To] = append(values[r.To], r.From)
-			linked[r.From] = true
 		}
 	}
 	var facts []*fact
@@ -156,11 +155,8 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 		case !listed:
 			left.add(e.Label, "no rule for this label")
 			continue
-		case rule.Value && linked[i]:
-			continue // it stands in the Observation of its test
 		case rule.Value:
-			left.add(e.Label, "no test that it is the result of")
-			continue
+			continue // with its test
 		case rule.Modifier:
 			left.add(e.Label, "says more about other facts, none of its own")
 			continue
@@ -173,7 +169,7 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 		if rule.WithValue != "" && len(values[i]) > 0 {
 			resource, results = rule.WithValue, values[i]
 		}
-		if _, written := m.config.Rules.Statuses[resource][kind]; !written {
+		if _, meant := m.config.Rules.Statuses[resource][kind]; !meant {
 			left.add(e.Label, "nothing is written of what is "+string(kind))
 			continue
 		}
@@ -182,6 +178,7 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 			normal := ""
 			if result >= 0 {
 				value := d.Entities[result]
+				written[result] = true
 				f.value, normal = words(d.Mention(value)), value.Normal
 				f.evidence = append(f.evidence, value.Span)
 			}
@@ -193,6 +190,15 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 			}
 			known[f.id] = f
 			facts = append(facts, f)
+		}
+	}
+	for i, e := range d.Entities {
+		switch rule := m.config.Rules.Labels[e.Label]; {
+		case !rule.Value || written[i]:
+		case float64(e.Score) < rule.MinScore:
+			left.add(e.Label, fmt.Sprintf("score below %.2f", rule.MinScore))
+		default:
+			left.add(e.Label, "no test is written that it is the result of")
 		}
 	}
 	for _, f := range facts {

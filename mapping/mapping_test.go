@@ -325,7 +325,22 @@ func TestValueScores(t *testing.T) {
 	if at(entries[1], "resource.valueString") != "140" || at(entries[2], "resource.resourceType") != "Procedure" {
 		t.Errorf("%v", entries[1:3])
 	}
-	if got := outcome.Issues[1].Diagnostics; got != "Lab_value: 2 not written: no test that it is the result of" || len(outcome.Issues) != 2 {
+	var got []string
+	for _, issue := range outcome.Issues[1:] {
+		got = append(got, issue.Diagnostics)
+	}
+	if diff := cmp.Diff([]string{"Lab_value: 1 not written: no test is written that it is the result of", "Lab_value: 1 not written: score below 0.50"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A result whose test is not written is counted too.
+func TestValueOfATestThatIsNotWritten(t *testing.T) {
+	d := annotated("HR 72", nlp.Present, "Diagnostic_procedure:HR", "Lab_value:72")
+	d.Entities[0].Score = 0.1
+	d.Relations = []nlp.Relation{{Kind: nlp.Modify, From: 1, To: 0}}
+	_, outcome := written(t, newMapper(t, nil), document(t, withSubject), d)
+	if len(outcome.Issues) != 3 || outcome.Issues[2].Diagnostics != "Lab_value: 1 not written: no test is written that it is the result of" {
 		t.Errorf("%+v", outcome.Issues)
 	}
 }

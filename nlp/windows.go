@@ -61,8 +61,12 @@ func cut(text string, tokens []onnx.Token, size, overlap int) []window {
 		end := start + size
 		next := end - min(overlap, size/2)
 		to := next + (end-next)/2
-		for to > from+1 && tokens[to].Continues {
+		middle := to
+		for to > next && tokens[to].Continues {
 			to-- // the pieces of a word are read together
+		}
+		if tokens[to].Continues {
+			to = middle // no word begins here
 		}
 		windows = append(windows, window{start, end, from, to})
 		start, from = min(next, to), to

@@ -53,7 +53,10 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	text, remarks, err := note.Decode(data, "text/plain; charset=utf-8")
-	if err != nil && !errors.Is(err, note.ErrEmpty) {
+	if errors.Is(err, note.ErrEmpty) {
+		text, err = note.NewText(string(data)), nil
+	}
+	if err != nil {
 		return err
 	}
 	for _, remark := range remarks {
@@ -118,7 +121,10 @@ func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writ
 	}
 	failed := false
 	for _, document := range documents {
-		text, err := extract.Text(document)
+		text, issues, err := extract.Text(document)
+		for _, issue := range issues {
+			fmt.Fprintf(messages, "charthand: %s: %s\n", issue.Expression, issue.Diagnostics)
+		}
 		if err != nil {
 			fmt.Fprintln(messages, "charthand:", err)
 			failed = true

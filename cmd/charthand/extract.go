@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -51,8 +52,16 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		return usageError{err}
 	}
 	defer outcomes.abandon()
+	if c.Out != "" && bundles.path == outcomes.path && !bundles.direct {
+		return usageError{errors.New("--out and --outcome are the same file")}
+	}
 	r.bundles, r.outcomes = bundles, outcomes
 	if c.OutDir != "" {
+		for _, name := range c.Files {
+			if info, err := os.Stat(name); err == nil {
+				r.inputs = append(r.inputs, info)
+			}
+		}
 		if err := os.MkdirAll(c.OutDir, 0o700); err != nil {
 			return usageError{err}
 		}
@@ -81,6 +90,7 @@ type extraction struct {
 	bundles, outcomes io.Writer
 	outDir            string
 	taken             map[string]bool // file names in outDir that this run has used
+	inputs            []os.FileInfo   // what may not be written over
 	table             *tabwriter.Writer
 	failed            bool
 }
@@ -183,6 +193,12 @@ func (r *extraction) write(file string, document *fhir.Document, result *extract
 	return r.outcome(result.Outcome)
 }
 
+// free reports whether a name in outDir was not used by this run and is no input of it.
+func (r *extraction) free(name string) bool {
+	info, err := os.Stat(filepath.Join(r.outDir, name+".json"))
+	return !r.taken[name] && (err != nil || !slices.ContainsFunc(r.inputs, func(in os.FileInfo) bool { return os.SameFile(in, info) }))
+}
+
 // path names the file of a Bundle after its input; where this run has used that name, after the document too, then with a
 // number.
 func (r *extraction) path(file string, document *fhir.Document) string {
@@ -191,11 +207,11 @@ func (r *extraction) path(file string, document *fhir.Document) string {
 		base = "stdin"
 	}
 	name := base
-	if r.taken[name] && document.ID != "" {
+	if !r.free(name) && document.ID != "" {
 		base += "-" + document.ID
 		name = base
 	}
-	for n := 2; r.taken[name]; n++ {
+	for n := 2; !r.free(name); n++ {
 		name = fmt.Sprintf("%s-%d", base, n)
 	}
 	r.taken[name] = true

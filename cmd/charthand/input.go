@@ -61,7 +61,13 @@ func (in *input) values(name string, each func(line int, value []byte) error) er
 				if err != nil {
 					return err
 				}
-				return each(number, append(line, rest...))
+				whole := append(line, rest...)
+				if json.Valid(whole) || !anyObject(rest) {
+					return each(number, whole)
+				}
+				// The first line is broken, but the others are lines of their own.
+				in.Reader, last = bufio.NewReader(bytes.NewReader(rest)), false
+				line = whole[:len(whole)-len(rest)]
 			}
 			lines = true
 			if err := each(number, line); err != nil {
@@ -75,4 +81,14 @@ func (in *input) values(name string, each func(line int, value []byte) error) er
 			return nil
 		}
 	}
+}
+
+// anyObject reports whether a line of the data is a JSON object by itself.
+func anyObject(data []byte) bool {
+	for line := range bytes.Lines(data) {
+		if line = bytes.TrimSpace(line); len(line) > 2 && line[0] == '{' && json.Valid(line) {
+			return true
+		}
+	}
+	return false
 }

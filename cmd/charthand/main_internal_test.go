@@ -188,6 +188,38 @@ func TestExtractToFolderNames(t *testing.T) {
 	if len(files) != 4 {
 		t.Errorf("%d files for 4 Bundles:\n%s", len(files), messages)
 	}
+	// Nor that of an input.
+	in := save(t, "in.json", document)
+	if _, messages, code := program(t, "", "extract", "--out-dir", filepath.Dir(in), in); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, messages)
+	}
+	if left, err := os.ReadFile(in); err != nil || string(left) != document {
+		t.Errorf("the input was written over: %v", err)
+	}
+}
+
+// A broken first line does not make one value of all the others.
+func TestExtractBrokenFirstLine(t *testing.T) {
+	good := compact(t, fixtures.Document(t, "nursing-phone-note"))
+	out, messages, code := program(t, "garbage\n"+good+"\n"+good+"\n", "extract", "-")
+	if code != exitFailed || strings.Count(out, "\n") != 2 || !strings.Contains(messages, "charthand: -: ") {
+		t.Errorf("exit code %d, %d lines: %s", code, strings.Count(out, "\n"), messages)
+	}
+}
+
+func TestExtractSameFileTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	if _, messages, code := program(t, "", "extract", "--out", path, "--outcome", path, "-"); code != exitUsage || !strings.Contains(messages, "same file") {
+		t.Errorf("exit code %d: %s", code, messages)
+	}
+}
+
+// --subject is for documents that name no patient, not for those whose patient cannot be referred to.
+func TestSubjectIsNotReplaced(t *testing.T) {
+	document := `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Practitioner/1"},"content":[{"attachment":{"data":"cGFpbg=="}}]}`
+	if out, messages, code := program(t, document, "extract", "--subject", "Patient/9", "-"); code != exitFailed || out != "" {
+		t.Errorf("exit code %d: %s%s", code, out, messages)
+	}
 }
 
 // A link or a pipe is written to; it is not replaced by a file.

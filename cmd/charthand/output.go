@@ -32,6 +32,10 @@ func openOutput(path string, fallback io.Writer) (*outputFile, error) {
 		if target, err := filepath.EvalSymlinks(path); err == nil {
 			o.path = target // what a link points to is replaced, not the link
 		}
+	} else if target, err := os.Readlink(path); err == nil {
+		if o.path = target; !filepath.IsAbs(target) {
+			o.path = filepath.Join(filepath.Dir(path), target)
+		}
 	}
 	var err error
 	if o.direct {

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"charthand/server"
 )
 
 type serveCommand struct {
 	modelFlags
-	Listen  string `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR"`
-	MaxBody int64  `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES"`
+	Listen  string        `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR"`
+	Drain   time.Duration `help:"How long a shutdown waits for requests that were accepted." default:"30s" placeholder:"TIME"`
+	MaxBody int64         `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES"`
 }
 
 // Run implements the command.
@@ -30,6 +32,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		Extractor: extractor,
 		Version:   version,
 		MaxBody:   c.MaxBody,
+		Drain:     c.Drain,
 		Logger:    slog.New(slog.NewJSONHandler(s.err, nil)),
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,7 @@ func (m *Model) readConfig(folder fs.FS) error {
 		return errors.New("id2label is missing: it is no token classifier")
 	}
 	m.Labels = make([]string, len(c.ID2Label))
+	given := make([]bool, len(c.ID2Label))
 	var faults []error
 	for key, label := range c.ID2Label {
 		i, err := strconv.Atoi(key)
@@ -126,7 +128,10 @@ func (m *Model) readConfig(folder fs.FS) error {
 			faults = append(faults, fmt.Errorf("id2label has the key %q, expected 0 to %d", key, len(m.Labels)-1))
 			continue
 		}
-		m.Labels[i] = label
+		m.Labels[i], given[i] = label, true
+	}
+	if missing := slices.Index(given, false); missing >= 0 && len(faults) == 0 {
+		faults = append(faults, fmt.Errorf("id2label has no label %d", missing))
 	}
 	m.Settings.Name = "unnamed"
 	if c.NameOrPath != "" {
@@ -193,11 +198,14 @@ func missing(err error) error {
 
 // probe runs the smallest window, so that labels that do not fit the output are found before the first note.
 func (m *Model) probe() error {
-	if m.Tokenizer == nil || m.Labels == nil {
+	if m.Labels == nil {
 		return nil // already a fault
 	}
-	m.MaxTokens -= len(m.prefix) + len(m.suffix)
-	ids := append(append([]int64{}, m.prefix...), m.suffix...)
+	var ids []int64
+	if m.Tokenizer != nil {
+		ids = append(append(ids, m.prefix...), m.suffix...)
+		m.MaxTokens -= len(ids)
+	}
 	if len(ids) == 0 {
 		ids = []int64{0}
 	}

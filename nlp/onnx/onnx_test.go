@@ -162,6 +162,19 @@ func TestLoadFaults(t *testing.T) {
 			},
 			[]string{`config.json: id2label has the key "700", expected 0 to 82`},
 		},
+		"a label twice": {
+			func(f fstest.MapFS) {
+				f["config.json"].Data = []byte(strings.Replace(config, `"7": "`, `"08": "`, 1))
+			},
+			[]string{`config.json: id2label has no label 7`},
+		},
+		"no tokenizer and other labels": {
+			func(f fstest.MapFS) {
+				delete(f, "tokenizer.json")
+				f["config.json"].Data = []byte(`{"id2label":{"0":"O"}}`)
+			},
+			[]string{"tokenizer.json: missing", "the output has 83 labels, config.json names 1"},
+		},
 		"config not JSON":       {func(f fstest.MapFS) { f["config.json"].Data = []byte("nope") }, []string{"config.json: not the JSON of a model"}},
 		"tokenizer not JSON":    {func(f fstest.MapFS) { f["tokenizer.json"].Data = []byte("[]") }, []string{"tokenizer.json: not a JSON object"}},
 		"unknown setting":       {func(f fstest.MapFS) { f["charthand.json"].Data = []byte(`{"wimdow":{}}`) }, []string{"charthand.json:", "wimdow"}},
