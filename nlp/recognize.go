@@ -75,11 +75,9 @@ func (r *Recognizer) read(ctx context.Context, text string) ([]Entity, error) {
 					err = fmt.Errorf("reading a window of %d tokens panicked with a %T", w.end-w.start, v)
 				}
 			}()
-			rows, err := r.model.Logits(ctx, tokens[w.start:w.end])
-			if err == nil {
+			return r.model.Logits(ctx, tokens[w.start:w.end], func(rows []float32) {
 				copy(logits[w.from*columns:w.to*columns], rows[(w.from-w.start)*columns:])
-			}
-			return err
+			})
 		})
 	}
 	if err := group.Wait(); err != nil {

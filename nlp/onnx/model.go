@@ -209,24 +209,25 @@ func (m *Model) probe() error {
 	if len(ids) == 0 {
 		ids = []int64{0}
 	}
-	logits, err := m.session.run(context.Background(), ids)
-	if err != nil {
+	got := 0
+	if err := m.session.run(context.Background(), ids, func(logits []float32) { got = len(logits) / len(ids) }); err != nil {
 		return err
 	}
-	if got := len(logits) / len(ids); got != len(m.Labels) {
+	if got != len(m.Labels) {
 		return fmt.Errorf("the output has %d labels, %s names %d", got, configFile, len(m.Labels))
 	}
 	return nil
 }
 
-// Logits gives, for each token of a window, the model's logit for each label: len(tokens) rows of len(Labels). Special
-// tokens are added around the window and taken away again. It is the same whatever else runs at the time.
-func (m *Model) Logits(ctx context.Context, tokens []Token) ([]float32, error) {
+// Logits computes, for each token of a window, the model's logit for each label, and lets use see them: len(tokens) rows of
+// len(Labels), which are gone when use returns. Special tokens are added around the window and taken away again. The logits
+// are the same whatever else runs at the time.
+func (m *Model) Logits(ctx context.Context, tokens []Token, use func(rows []float32)) error {
 	if len(tokens) == 0 {
-		return nil, nil
+		return nil
 	}
 	if len(tokens) > m.MaxTokens {
-		return nil, fmt.Errorf("a window of %d tokens is longer than the model's %d", len(tokens), m.MaxTokens)
+		return fmt.Errorf("a window of %d tokens is longer than the model's %d", len(tokens), m.MaxTokens)
 	}
 	ids := make([]int64, 0, len(m.prefix)+len(tokens)+len(m.suffix))
 	ids = append(ids, m.prefix...)
@@ -234,12 +235,8 @@ func (m *Model) Logits(ctx context.Context, tokens []Token) ([]float32, error) {
 		ids = append(ids, t.ID)
 	}
 	ids = append(ids, m.suffix...)
-	logits, err := m.session.run(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
 	first := len(m.prefix) * len(m.Labels)
-	return logits[first : first+len(tokens)*len(m.Labels)], nil
+	return m.session.run(ctx, ids, func(logits []float32) { use(logits[first : first+len(tokens)*len(m.Labels)]) })
 }
 
 // Workers is how many windows run at once.

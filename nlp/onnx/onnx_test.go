@@ -197,6 +197,11 @@ func TestLoadFaults(t *testing.T) {
 	}
 }
 
+func logitsOf(model *onnx.Model, tokens []onnx.Token) (logits []float32, err error) {
+	err = model.Logits(context.Background(), tokens, func(rows []float32) { logits = slices.Clone(rows) })
+	return logits, err
+}
+
 // A window gives the same logits alone as beside others, at the same time and before and after.
 func TestLogitsDoNotDependOnNeighbours(t *testing.T) {
 	model := load(t)
@@ -211,7 +216,7 @@ func TestLogitsDoNotDependOnNeighbours(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		logits, err := model.Logits(context.Background(), encoded)
+		logits, err := logitsOf(model, encoded)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +229,7 @@ func TestLogitsDoNotDependOnNeighbours(t *testing.T) {
 	for round := range 16 {
 		group.Go(func() {
 			i := round % len(texts)
-			logits, err := model.Logits(context.Background(), tokens[i])
+			logits, err := logitsOf(model, tokens[i])
 			if err != nil || !slices.Equal(logits, alone[i]) {
 				t.Errorf("text %d gave other logits beside others (%v)", i, err)
 			}
@@ -239,15 +244,15 @@ func TestLogitsLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := model.Logits(context.Background(), tokens); err == nil || !strings.Contains(err.Error(), "longer than the model's 510") {
+	if _, err := logitsOf(model, tokens); err == nil || !strings.Contains(err.Error(), "longer than the model's 510") {
 		t.Errorf("a window that is too long: %v", err)
 	}
-	if _, err := model.Logits(context.Background(), tokens[:model.MaxTokens]); err != nil {
+	if _, err := logitsOf(model, tokens[:model.MaxTokens]); err != nil {
 		t.Errorf("the longest window: %v", err)
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := model.Logits(cancelled, tokens[:1]); !errors.Is(err, context.Canceled) {
+	if err := model.Logits(cancelled, tokens[:1], func([]float32) { t.Error("there are logits") }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled call: %v", err)
 	}
 }

@@ -79,17 +79,18 @@ func newSession(graph []byte, workers int) (*session, error) {
 	return s, nil
 }
 
-// run gives the logits of one window, row by row (tokens × labels), special tokens included. It waits for a free slot
-// until the context ends; once native code runs it is waited for.
-func (s *session) run(ctx context.Context, ids []int64) ([]float32, error) {
+// run computes the logits of one window, row by row (tokens × labels), special tokens included, and lets use see them: they
+// lie in native memory that is freed afterwards. It waits for a free slot until the context ends; once native code runs it
+// is waited for.
+func (s *session) run(ctx context.Context, ids []int64, use func(logits []float32)) error {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	shape := ort.NewShape(1, int64(len(ids)))
 	values := make([]ort.Value, 0, len(s.inputs))
@@ -110,7 +111,7 @@ func (s *session) run(ctx context.Context, ids []int64) ([]float32, error) {
 		}
 		tensor, err := ort.NewTensor(shape, data)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		values = append(values, tensor)
 	}
@@ -119,14 +120,15 @@ func (s *session) run(ctx context.Context, ids []int64) ([]float32, error) {
 	err := s.native.Run(values, outputs)
 	s.busy.Add(int64(time.Since(began)))
 	if err != nil {
-		return nil, fmt.Errorf("the model failed on a window of %d tokens: %w", len(ids), err)
+		return fmt.Errorf("the model failed on a window of %d tokens: %w", len(ids), err)
 	}
 	values = append(values, outputs[0])
 	logits, ok := outputs[0].(*ort.Tensor[float32])
 	if !ok || len(logits.GetData())%len(ids) != 0 {
-		return nil, fmt.Errorf("the model's answer to a window of %d tokens has the shape %v", len(ids), outputs[0].GetShape())
+		return fmt.Errorf("the model's answer to a window of %d tokens has the shape %v", len(ids), outputs[0].GetShape())
 	}
-	return slices.Clone(logits.GetData()), nil
+	use(logits.GetData())
+	return nil
 }
 
 func (s *session) close() error { return s.native.Destroy() }
