@@ -55,7 +55,7 @@ bench: native ## notes/s of the whole path, of the model alone, and their ratio 
 
 .PHONY: lint
 lint: native $(GOLANGCI) ## gofmt, vet and the linters of .golangci.yml
-	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt would change these files" >&2; exit 1; }
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
 	go vet ./...
 	$(GOLANGCI) run ./...
 	.ci/check-boundaries $(GOLANGCI)
