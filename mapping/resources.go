@@ -38,6 +38,7 @@ type common struct {
 // resource makes the resource of a fact.
 func (m *Mapper) resource(n note, f *fact) *fhir.Resource {
 	status := m.config.Rules.Statuses[f.resource][f.kind]
+	code := statusCodes[f.resource][enumName(status.Status)] // of no meaning for a Condition
 	c := common{
 		meta:       m.meta(),
 		identifier: []*dtpb.Identifier{fhir.NewIdentifier(m.config.Rules.IdentifierSystem, "urn:uuid:"+f.id)},
@@ -65,7 +66,7 @@ func (m *Mapper) resource(n note, f *fact) *fhir.Resource {
 	case MedicationStatement:
 		return &bcrpb.ContainedResource{OneofResource: &bcrpb.ContainedResource_MedicationStatement{MedicationStatement: &mspb.MedicationStatement{
 			Meta: c.meta, Text: c.text, Identifier: c.identifier, Extension: c.extension,
-			Status:       &mspb.MedicationStatement_StatusCode{Value: codes.MedicationStatementStatusCodes_Value(statusCodes[f.resource][enumName(status.Status)])},
+			Status:       &mspb.MedicationStatement_StatusCode{Value: codes.MedicationStatementStatusCodes_Value(code)},
 			Medication:   &mspb.MedicationStatement_MedicationX{Choice: &mspb.MedicationStatement_MedicationX_CodeableConcept{CodeableConcept: c.code}},
 			Subject:      n.document.Subject,
 			Context:      n.document.Encounter,
@@ -74,7 +75,7 @@ func (m *Mapper) resource(n note, f *fact) *fhir.Resource {
 	case Procedure:
 		return &bcrpb.ContainedResource{OneofResource: &bcrpb.ContainedResource_Procedure{Procedure: &ppb.Procedure{
 			Meta: c.meta, Text: c.text, Identifier: c.identifier, Extension: c.extension,
-			Status:    &ppb.Procedure_StatusCode{Value: codes.EventStatusCode_Value(statusCodes[f.resource][enumName(status.Status)])},
+			Status:    &ppb.Procedure_StatusCode{Value: codes.EventStatusCode_Value(code)},
 			Code:      c.code,
 			Subject:   n.document.Subject,
 			Encounter: n.document.Encounter,
@@ -82,7 +83,7 @@ func (m *Mapper) resource(n note, f *fact) *fhir.Resource {
 	default: // Observation: the rules allow no other type
 		return &bcrpb.ContainedResource{OneofResource: &bcrpb.ContainedResource_Observation{Observation: &opb.Observation{
 			Meta: c.meta, Text: c.text, Identifier: c.identifier, Extension: c.extension,
-			Status:    &opb.Observation_StatusCode{Value: codes.ObservationStatusCode_Value(statusCodes[f.resource][enumName(status.Status)])},
+			Status:    &opb.Observation_StatusCode{Value: codes.ObservationStatusCode_Value(code)},
 			Code:      c.code,
 			Subject:   n.document.Subject,
 			Encounter: n.document.Encounter,
