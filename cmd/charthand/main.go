@@ -37,6 +37,7 @@ type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Serve the FHIR operation over HTTP."`
 	Extract  extractCommand  `cmd:"" help:"Turn DocumentReferences into transaction Bundles, one a line."`
 	Annotate annotateCommand `cmd:"" help:"Show what was found in a text, as JSON."`
+	Evaluate evaluateCommand `cmd:"" help:"Measure a model on labelled notes: precision, recall, F1."`
 	Version  versionCommand  `cmd:"" help:"Print the version of charthand and of the model inside."`
 }
 

@@ -51,8 +51,9 @@ func newExtractor(model *onnx.Model, recognizer *nlp.Recognizer) (*extract.Extra
 		return nil, err
 	}
 	mapper, err := mapping.New(mapping.Config{
-		Rules:    rules,
-		Software: mapping.Software{Version: version, Model: model.Settings.Name, ModelVersion: model.Settings.Version, ModelDigest: model.Digest},
+		Rules:     rules,
+		MinScores: model.Settings.Score.Minimum,
+		Software:  mapping.Software{Version: version, Model: model.Settings.Name, ModelVersion: model.Settings.Version, ModelDigest: model.Digest},
 	})
 	if err != nil {
 		return nil, err
