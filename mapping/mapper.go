@@ -30,6 +30,8 @@ type Software struct {
 type Config struct {
 	Rules    *Rules
 	Software Software
+	// MinScores are the model's minimum scores by label: what counts where Rules have none.
+	MinScores map[string]float64
 	// Base is the FHIR server that document ids belong to; empty where none is known.
 	Base string
 	// Now gives the time of extraction; time.Now by default.
@@ -53,6 +55,20 @@ func New(config Config) (*Mapper, error) {
 		config.Now = time.Now
 	}
 	return &Mapper{config}, nil
+}
+
+// fallbackMinScore is the minimum score of labels that neither the rules nor the model have one for.
+const fallbackMinScore = 0.5
+
+// tooUnsure gives the minimum score of a mention's label, and whether the mention is below it.
+func (m *Mapper) tooUnsure(e nlp.Entity) (minimum float64, below bool) {
+	minimum = fallbackMinScore
+	if own := m.config.Rules.Labels[e.Label].MinScore; own != nil {
+		minimum = *own
+	} else if models, ok := m.config.MinScores[e.Label]; ok {
+		minimum = models
+	}
+	return minimum, float64(e.Score) < minimum
 }
 
 // fact is one concept of one document on its way to a resource.
@@ -143,7 +159,7 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 	values, written := map[int][]int{}, map[int]bool{} // test → its results; results that are in an Observation
 	for _, r := range d.Relations {
 		value := d.Entities[r.From]
-		if rule := m.config.Rules.Labels[value.Label]; r.Kind == nlp.Modify && rule.Value && float64(value.Score) >= rule.MinScore {
+		if _, below := m.tooUnsure(value); r.Kind == nlp.Modify && m.config.Rules.Labels[value.Label].Value && !below {
 			values[r.To] = append(values[r.To], r.From)
 		}
 	}
@@ -160,8 +176,9 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 		case rule.Modifier:
 			left.add(e.Label, "says more about other facts, none of its own")
 			continue
-		case float64(e.Score) < rule.MinScore:
-			left.add(e.Label, fmt.Sprintf("score below %.2f", rule.MinScore))
+		}
+		if minimum, below := m.tooUnsure(e); below {
+			left.add(e.Label, fmt.Sprintf("score below %.2f", minimum))
 			continue
 		}
 		kind := kindOf(e.Assertion)
@@ -193,11 +210,12 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 		}
 	}
 	for i, e := range d.Entities {
-		switch rule := m.config.Rules.Labels[e.Label]; {
-		case !rule.Value || written[i]:
-		case float64(e.Score) < rule.MinScore:
-			left.add(e.Label, fmt.Sprintf("score below %.2f", rule.MinScore))
-		default:
+		if !m.config.Rules.Labels[e.Label].Value || written[i] {
+			continue
+		}
+		if minimum, below := m.tooUnsure(e); below {
+			left.add(e.Label, fmt.Sprintf("score below %.2f", minimum))
+		} else {
 			left.add(e.Label, "no test is written that it is the result of")
 		}
 	}

@@ -403,7 +403,7 @@ func TestReadRulesFaults(t *testing.T) {
 		"unknown resource": {"resource: MedicationStatement", "resource: MedicationRequest", `labels.Medication: "MedicationRequest" is not`},
 		"wrong status":     {"status: not-taken", "status: refused", "statuses.MedicationStatement."},
 		"wrong assertion":  {"    planned: {", "    dreamt: {", "statuses.MedicationStatement.dreamt: not an assertion"},
-		"wrong score":      {"minScore: 0.5", "minScore: 5", "is not between 0 and 1"},
+		"wrong score":      {"resource: Condition }", "resource: Condition, minScore: 5 }", "is not between 0 and 1"},
 		"both":             {"Dosage: { modifier: true }", "Dosage: { modifier: true, resource: Condition }", "labels.Dosage: needs one of"},
 		"no code":          {"status: intended", "status: invalid-uninitialized", "statuses.MedicationStatement.planned"},
 		"no value":         {"resource: Procedure, withValue: Observation", "resource: Observation", "an Observation needs a value"},

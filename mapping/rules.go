@@ -85,7 +85,7 @@ func kindOf(a nlp.Assertion) AssertionKind {
 type LabelRule struct {
 	Resource  ResourceType `yaml:"resource"`
 	WithValue ResourceType `yaml:"withValue"` // instead of Resource where a value is linked
-	MinScore  float64      `yaml:"minScore"`
+	MinScore  *float64     `yaml:"minScore"`  // nil leaves it to the model
 	Modifier  bool         `yaml:"modifier"`
 	Value     bool         `yaml:"value"` // the result of a test
 }
@@ -147,8 +147,8 @@ func (r *Rules) validate() error {
 		if rule.Resource == Observation {
 			fault("labels.%s: an Observation needs a value: say withValue: Observation", label)
 		}
-		if rule.MinScore < 0 || rule.MinScore > 1 {
-			fault("labels.%s.minScore: %g is not between 0 and 1", label, rule.MinScore)
+		if s := rule.MinScore; s != nil && (*s < 0 || *s > 1) {
+			fault("labels.%s.minScore: %g is not between 0 and 1", label, *s)
 		}
 		for _, resource := range []ResourceType{rule.Resource, rule.WithValue} {
 			if _, known := statusCodes[resource]; resource != "" && !known {

@@ -32,11 +32,16 @@ type decoder struct {
 	begins, insides []int
 	outside         int
 	viterbi         bool
+	// slope and intercept calibrate scores, as onnx.Settings has them; slope 0 leaves scores as they are.
+	slope, intercept float64
 }
 
 // newDecoder reads the model's labels. A label without a prefix counts as inside, as in the Hugging Face pipeline.
-func newDecoder(columns []string, viterbi bool) *decoder {
-	d := &decoder{tags: make([]tag, len(columns)), outside: -1, viterbi: viterbi}
+func newDecoder(columns []string, settings onnx.Settings) *decoder {
+	d := &decoder{
+		tags: make([]tag, len(columns)), outside: -1, viterbi: settings.Decode.Viterbi,
+		slope: settings.Score.Slope, intercept: settings.Score.Intercept,
+	}
 	index := map[string]int{}
 	for column, name := range columns {
 		if name == "O" {
@@ -84,7 +89,7 @@ func (d *decoder) decode(text string, tokens []onnx.Token, logits []float32) []E
 }
 
 // join makes one entity of each run of tokens with one label. Its score is the mean, over its tokens, of the probability of
-// the label.
+// the label, calibrated.
 func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path []int) []Entity {
 	var entities []Entity
 	open := -1 // the label of the mention that the previous token was in
@@ -92,7 +97,7 @@ func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path 
 	var count int
 	finish := func() {
 		if open >= 0 {
-			entities[len(entities)-1].Score = float32(sum / float64(count))
+			entities[len(entities)-1].Score = float32(d.calibrate(sum / float64(count)))
 		}
 	}
 	for i, column := range path {
@@ -121,6 +126,16 @@ func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path 
 		}
 	}
 	return kept
+}
+
+// calibrate turns the mean probability of a mention's tokens into the probability that the mention is right.
+func (d *decoder) calibrate(p float64) float64 {
+	if d.slope == 0 {
+		return p
+	}
+	const edge = 1e-6 // training/charthand_training/calibrate.py has the same
+	p = min(max(p, edge), 1-edge)
+	return 1 / (1 + math.Exp(-(d.slope*math.Log(p/(1-p)) + d.intercept)))
 }
 
 // tidy leaves blanks at the ends out of a span (some tokenizers count the one before a word in) and takes in the combining

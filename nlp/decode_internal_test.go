@@ -47,6 +47,33 @@ func favour(tags string) []float32 {
 	return logits
 }
 
+func settings(viterbi bool) (s onnx.Settings) {
+	s.Decode.Viterbi = viterbi
+	return s
+}
+
+// Calibration keeps the order of scores and stays between 0 and 1; without it they are as they were.
+func TestCalibrate(t *testing.T) {
+	s := settings(true)
+	plain := newDecoder(columns, s)
+	s.Score.Slope, s.Score.Intercept = 0.7, -0.4
+	calibrated := newDecoder(columns, s)
+	last := -1.0
+	for p := 0.0; p <= 1; p += 0.01 {
+		if got := plain.calibrate(p); got != p {
+			t.Errorf("uncalibrated: %g became %g", p, got)
+		}
+		got := calibrated.calibrate(p)
+		if got < last || got < 0 || got > 1 {
+			t.Errorf("%g became %g after %g", p, got, last)
+		}
+		last = got
+	}
+	if got, want := calibrated.calibrate(0.5), 1/(1+math.Exp(0.4)); math.Abs(got-want) > 1e-12 {
+		t.Errorf("got %g, want %g", got, want)
+	}
+}
+
 func TestDecode(t *testing.T) {
 	type mention struct{ Label, Text string }
 	for name, test := range map[string]struct {
@@ -68,7 +95,7 @@ func TestDecode(t *testing.T) {
 			text, tokens := tokenise(test.words)
 			logits := favour(test.tags)
 			var got []mention
-			for _, e := range newDecoder(columns, test.viterbi).decode(text, tokens, logits) {
+			for _, e := range newDecoder(columns, settings(test.viterbi)).decode(text, tokens, logits) {
 				got = append(got, mention{e.Label, text[e.Start:e.End]})
 				if e.Score <= 0 || e.Score > 1 {
 					t.Errorf("score %g", e.Score)
@@ -84,7 +111,7 @@ func TestDecode(t *testing.T) {
 // The path that is found is the best of all paths that the scheme allows.
 func TestBestPath(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2)) // repeatable on purpose
-	d := newDecoder(columns, true)
+	d := newDecoder(columns, settings(true))
 	allowed := func(tokens []onnx.Token, path []int) bool {
 		for i, column := range path {
 			tag := d.tags[column]

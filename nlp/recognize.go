@@ -36,7 +36,7 @@ func NewRecognizer(model *onnx.Model, window int) (*Recognizer, error) {
 	if overlap == 0 {
 		overlap = size / 4
 	}
-	return &Recognizer{model: model, decoder: newDecoder(model.Labels, settings.Decode.Viterbi), size: size, overlap: overlap}, nil
+	return &Recognizer{model: model, decoder: newDecoder(model.Labels, settings), size: size, overlap: overlap}, nil
 }
 
 // Annotate implements Annotator. A long text is read piece by piece, so that the memory that it takes does not grow with it;

@@ -43,6 +43,14 @@ type Settings struct {
 		// Overlap is how many tokens neighbouring windows share where a text cannot be cut at the end of a sentence.
 		Overlap int `json:"overlap"`
 	} `json:"window"`
+	// Score turns the mean probability of a mention's tokens, p, into the probability that the mention is right:
+	// 1 / (1 + exp(-(Slope·logit(p) + Intercept))) (Platt 1999). Slope 0 leaves p as it is.
+	Score struct {
+		Slope     float64 `json:"slope"`
+		Intercept float64 `json:"intercept"`
+		// Minimum is, by label, the score from which on a mention is worth writing down.
+		Minimum map[string]float64 `json:"minimum"`
+	} `json:"score"`
 }
 
 // Model is a token classifier with its tokenizer. It is safe for concurrent use until it is closed.
@@ -164,6 +172,14 @@ func (m *Model) readSettings(folder fs.FS) error {
 	}
 	if w := m.Settings.Window; w.Tokens < 0 || w.Overlap < 0 || (w.Tokens > 0 && w.Overlap >= w.Tokens) {
 		return fmt.Errorf("a window of %d tokens cannot overlap by %d", w.Tokens, w.Overlap)
+	}
+	if s := m.Settings.Score; s.Slope < 0 {
+		return fmt.Errorf("score.slope is %g: a surer mention would score less", s.Slope)
+	}
+	for label, least := range m.Settings.Score.Minimum {
+		if least < 0 || least > 1 {
+			return fmt.Errorf("score.minimum.%s is %g, not between 0 and 1", label, least)
+		}
 	}
 	return nil
 }
