@@ -10,6 +10,12 @@ FUZZTIME ?= 10s
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(CACHE)/tools/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 TRAIN_ENV := $(CACHE)/train-env
+TRAIN := $(TRAIN_ENV)/bin/python
+# Where the corpora are.
+DATA := $(abspath $(or $(CHARTHAND_DATA),../shared/data))
+# What the design counts in dictated notes.
+KINDS := --kind problem=Disease_disorder,Sign_symptom --kind medication=Medication \
+  --kind procedure=Therapeutic_procedure --kind test=Diagnostic_procedure
 
 .PHONY: help
 help: ## print this list
@@ -69,18 +75,35 @@ train-env: ## install the training environment (about 6 GB: torch brings CUDA), 
 	@[ -x $(TRAIN_ENV)/bin/python ] || { echo "installing the training environment, about 6 GB"; python3 -m venv $(TRAIN_ENV); }
 	@$(TRAIN_ENV)/bin/pip install --quiet --disable-pip-version-check --constraint training/constraints.txt --editable training
 
-.PHONY: model
-model: train-env ## make the default model anew from the corpora (about 40 minutes on two cores)
-	cd training && $(TRAIN_ENV)/bin/python -m charthand_training train recipes/default.yaml \
-	  --data $${CHARTHAND_DATA:-../../shared/data} --out $(CACHE)/models/default
-	cd training && $(TRAIN_ENV)/bin/python -m charthand_training export $(CACHE)/models/default --out ../models/default
+.PHONY: test-training
+test-training: build train-env ## install the training environment, and pass the tests that need it (tiny models, end to end)
+	cd training && OMP_NUM_THREADS=1 $(TRAIN) -m unittest discover -t . -s model_tests
 
-.PHONY: score
-score: build train-env ## score the default model on the documents held back from its training
-	@cd training && data=$${CHARTHAND_DATA:-../../shared/data} && scratch=$$(mktemp -d) && trap 'rm -rf $$scratch' EXIT && \
-	  $(TRAIN_ENV)/bin/python -m charthand_training input ../models/default --data $$data > $$scratch/in.ndjson && \
-	  ../bin/charthand annotate --ndjson $$scratch/in.ndjson > $$scratch/out.ndjson && \
-	  $(TRAIN_ENV)/bin/python -m charthand_training score $$scratch/out.ndjson --data $$data
+.PHONY: recipe
+recipe: build train-env ## one recipe from corpus to model: make recipe NAME=n2c2-bert OUT=/tmp/model [BASE=folder of the base model]
+	cd training && $(TRAIN) -m charthand_training run recipes/$(NAME).yaml --data $(DATA) --out $(abspath $(OUT)) $(if $(BASE),--base $(abspath $(BASE)))
+
+.PHONY: folds
+folds: build train-env ## cross-validate the default recipe and calibrate its scores (hours; goes on where it stopped)
+	cd training && $(TRAIN) -m charthand_training folds recipes/default.yaml --data $(DATA) --out $(CACHE)/folds/default \
+	  --warmed $(CACHE)/models/default-warm-up --summary reports/default/folds.json
+	cd training && $(TRAIN) -m charthand_training calibrate recipes/default.yaml --data $(DATA) --folds $(CACHE)/folds/default --out reports/default
+
+.PHONY: model
+model: build train-env ## make the default model and its card anew from the corpora (about two hours on two cores)
+	cd training && $(TRAIN) -m charthand_training train recipes/default.yaml --data $(DATA) --out $(CACHE)/models/default \
+	  --warmed $(CACHE)/models/default-warm-up
+	cd training && $(TRAIN) -m charthand_training export $(CACHE)/models/default --out ../models/default \
+	  --calibration reports/default/calibration.json
+	cd training && $(TRAIN) -m charthand_training report recipes/default.yaml ../models/default --data $(DATA) --out reports/default
+	cd training && $(TRAIN) -m charthand_training card recipes/default.yaml ../models/default --data $(DATA) --out reports/default
+
+.PHONY: accuracy
+accuracy: build ## measure the default model on the labelled excerpts of dictated notes that it was not trained on
+	@gold=$$(mktemp -d) && trap 'rm -rf $$gold' EXIT && cd training && \
+	  python3 -m charthand_training labels --test --data $(DATA) --out $$gold && \
+	  ../bin/charthand evaluate --format brat --gold $$gold && \
+	  ../bin/charthand evaluate --format brat --gold $$gold $(KINDS)
 
 .PHONY: clean
 clean: ## remove what was built here (the cache stays)

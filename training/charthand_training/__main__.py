@@ -1,4 +1,4 @@
-"""python -m charthand_training train RECIPE --data DIR --out DIR    (then: export, score; see README.md)"""
+"""python -m charthand_training COMMAND --help says more of each; README.md shows them at work."""
 
 from __future__ import annotations
 
@@ -7,159 +7,180 @@ import json
 import sys
 from pathlib import Path
 
-from . import brat, conll, i2b2, labels, pubtator, score
+from . import brat, conll, corpora, labels, score
 from .document import CorpusError, Document, Span
+from .recipe import Recipe
+
+BINARY = Path(__file__).parents[2] / "bin" / "charthand"
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Runs one command; gives the exit code."""
     parser = argparse.ArgumentParser(prog="charthand_training", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("train", help="fine-tune a model as a recipe says")
-    command.add_argument("recipe", type=Path)
-    command.add_argument("--data", type=Path, required=True, help="the folder with the corpora")
-    command.add_argument("--out", type=Path, required=True, help="the model folder to write")
-    command.set_defaults(run=run_train)
+    def command(name: str, run, what: str, *flags: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=what, description=what)
+        added.set_defaults(run=run)
+        for flag, settings in FLAGS.items():
+            if flag in flags:
+                added.add_argument(flag, **settings)
+        return added
 
-    command = commands.add_parser("export", help="write model.onnx (fused; int8 unless --fp32) for charthand")
-    command.add_argument("model", type=Path, help="the folder that train wrote")
-    command.add_argument("--out", type=Path, required=True)
-    command.add_argument("--fp32", action="store_true", help="do not quantise")
-    command.set_defaults(run=run_export)
+    command("run", run_all, "a recipe from corpus to model folder and report", "recipe", "--base", "--data", "--out", "--charthand")
+    command("train", run_train, "fine-tune a model as a recipe says", "recipe", "--base", "--data", "--out")
+    added = command("export", run_export, "write model.onnx (fused, int8) and what charthand needs beside it", "model", "--out")
+    added.add_argument("--fp32", action="store_true", help="do not quantise")
+    added.add_argument("--calibration", type=Path, help="what `calibrate` wrote: the scores' settings")
+    command("report", run_report, "measure an exported model on what its training held back",
+            "recipe", "model", "--data", "--out", "--charthand")  # fmt: skip
+    command("card", run_card, "write the default model's card, from what folds, calibrate and report left in OUT",
+            "recipe", "model", "--data", "--out", "--charthand")  # fmt: skip
+    added = command("compare", run_compare, "lay models side by side, from their report.json")
+    added.add_argument("reports", type=Path, nargs="+")
+    added = command("folds", run_folds, "cross-validate a recipe; folds that have run are not run again",
+                    "recipe", "--data", "--out", "--charthand")  # fmt: skip
+    added.add_argument("--only", type=int, nargs="+", help="these folds, counted from 0 (all)")
+    added.add_argument("--warmed", type=Path, help="folder of the warmed-up encoder, made where it is missing (OUT/warm-up)")
+    added.add_argument("--summary", type=Path, help="write the figures here too")
+    added = command("calibrate", run_calibrate, "fit scores and minimum scores to what `folds` found", "recipe", "--data", "--out")
+    added.add_argument("--folds", type=Path, required=True, help="the folder that `folds` wrote")
+    added.add_argument("--precision", type=float, default=0.8, help="that mentions above the minimum score shall have (0.8)")
 
-    command = commands.add_parser("input", help="print {id,text} lines of held-back documents, for charthand annotate --ndjson")
-    command.add_argument("model", type=Path, help="the folder that train wrote (it names the held-back documents)")
-    command.add_argument("--data", type=Path, required=True)
-    command.set_defaults(run=run_input)
-
-    command = commands.add_parser("convert", help="read a corpus in its published format and write CoNLL")
-    command.add_argument("format", choices=sorted(READERS))
-    command.add_argument("source", type=Path, help="the folder (brat, i2b2) or the file (conll, pubtator)")
-    command.add_argument("--out", type=Path, required=True, help="the CoNLL file to write")
-    command.add_argument("--strict", action="store_true", help="stop at the first malformed line instead of counting it")
-    command.set_defaults(run=run_convert)
-
-    command = commands.add_parser("labels", help="join training/labels with its text and write brat files")
-    command.add_argument("--data", type=Path, required=True)
-    command.add_argument("--out", type=Path, required=True)
-    command.add_argument("--second", action="store_true", help="the independent second reading instead")
-    command.set_defaults(run=run_labels)
-
-    command = commands.add_parser("agreement", help="how far the two readings of training/labels agree")
-    command.add_argument("--data", type=Path, required=True)
-    command.set_defaults(run=run_agreement)
-
-    command = commands.add_parser("score", help="score what charthand annotate --ndjson wrote against the gold")
-    command.add_argument("predictions", type=Path, help="NDJSON with id and entities")
-    command.add_argument("--data", type=Path, required=True)
-    command.set_defaults(run=run_score)
+    added = command("convert", run_convert, "read a corpus in its published format and write CoNLL", "--out")
+    added.add_argument("format", choices=sorted(corpora.READERS))
+    added.add_argument("source", type=Path, help="the folder (brat, i2b2) or the file (conll, pubtator)")
+    added.add_argument("--strict", action="store_true", help="stop at the first malformed line instead of counting it")
+    added = command("labels", run_labels, "join training/labels with its text and write brat files", "--data", "--out")
+    added.add_argument("--test", action="store_true", help="those kept for testing alone")
+    added.add_argument("--second", action="store_true", help="the independent second reading instead")
+    command("agreement", run_agreement, "how far the two readings of training/labels agree", "--data")
 
     arguments = parser.parse_args(argv)
-    return arguments.run(arguments) or 0
+    try:
+        return arguments.run(arguments) or 0
+    except (CorpusError, labels.LabelError, FileNotFoundError, ValueError, RuntimeError) as error:
+        print(f"charthand_training: {error}", file=sys.stderr)
+        return 1
+
+
+FLAGS = {
+    "recipe": dict(type=Path, help="a YAML file of recipes/"),
+    "model": dict(type=Path, help="the model folder"),
+    "--base": dict(default="", help="base model instead of the recipe's: a folder or a hub name"),
+    "--data": dict(type=Path, required=True, help="the folder with the corpora"),
+    "--out": dict(type=Path, required=True, help="what is written"),
+    "--charthand": dict(type=Path, default=BINARY, help="the charthand binary (bin/charthand)"),
+}
+
+
+def run_all(a: argparse.Namespace) -> None:
+    from . import report
+    from .export import export
+    from .train import train
+
+    recipe = Recipe.read(a.recipe)
+    train(recipe, a.data, a.out / "trained", base=a.base)
+    export(a.out / "trained", a.out / "model", quantise=recipe.quantise)
+    report.write(recipe, a.data, a.out / "model", a.charthand, a.out / "report")
+    print(f"model: {a.out / 'model'}; report: {a.out / 'report' / 'report.md'}")
 
 
 def run_train(a: argparse.Namespace) -> None:
-    from .recipe import Recipe
     from .train import train
 
-    train(Recipe.read(a.recipe), a.data, a.out)
+    train(Recipe.read(a.recipe), a.data, a.out, base=a.base)
 
 
 def run_export(a: argparse.Namespace) -> None:
     from .export import export
 
-    export(a.model, a.out, quantise=not a.fp32)
+    calibration = json.loads(a.calibration.read_text(encoding="utf-8")) if a.calibration else None
+    export(a.model, a.out, quantise=not a.fp32, calibration=calibration)
 
 
-def run_input(a: argparse.Namespace) -> None:
-    held_back = json.loads((a.model / "held-back.json").read_text(encoding="utf-8"))
-    for folder, ids in held_back.items():
-        documents = read_documents(a.data, folder)
-        for name in ids:
-            print(json.dumps({"id": f"{folder}/{name}", "text": documents[name].text}))
+def run_report(a: argparse.Namespace) -> None:
+    from . import report
+
+    report.write(Recipe.read(a.recipe), a.data, a.model, a.charthand, a.out)
 
 
-def read_documents(data: Path, folder: str) -> dict[str, Document]:
-    """Reads the documents of a corpus, as the recipes name it, by their names."""
-    if folder == "labels":
-        joined = labels.join(labels.read_transcriptions(data), labels.FOLDER / "first.jsonl")
-        return {x.document.id: x.document for x in joined}
-    return {d.id: d for d in brat.read_corpus(data / folder)[0]}
+def run_card(a: argparse.Namespace) -> None:
+    from . import card
+
+    card.write(Recipe.read(a.recipe), a.data, a.model, a.charthand, a.out)
 
 
-# How corpora are published, and who reads them. IOB files are CoNLL without places; n2c2 2018 and MACCROBAT are brat.
-READERS = {
-    "brat": brat.read_corpus,
-    "conll": conll.read,
-    "i2b2": i2b2.read_corpus,
-    "pubtator": pubtator.read_corpus,
-}
+def run_compare(a: argparse.Namespace) -> None:
+    from . import report
+
+    print(report.compare([json.loads(path.read_text(encoding="utf-8")) for path in a.reports]), end="")
+
+
+def run_folds(a: argparse.Namespace) -> None:
+    from . import crossvalidate
+
+    recipe = Recipe.read(a.recipe)
+    count = crossvalidate.fold_count(recipe)
+    for fold in a.only if a.only is not None else range(count):
+        if not 0 <= fold < count:
+            raise ValueError(f"--only {fold}: the folds are 0 to {count - 1}")
+        crossvalidate.run_fold(recipe, a.data, a.out, fold, a.charthand, a.warmed or a.out / "warm-up")
+    summary = crossvalidate.summarise(recipe, a.data, a.out, count)
+    crossvalidate.write_summary(summary, a.summary or a.out / "summary.json")
+
+
+def run_calibrate(a: argparse.Namespace) -> None:
+    from . import calibrate, crossvalidate, plots
+
+    recipe = Recipe.read(a.recipe)
+    answers = {fold: crossvalidate.read_answers(recipe, a.data, a.folds, fold) for fold in range(crossvalidate.fold_count(recipe))}
+    answers = {fold: found for fold, found in answers.items() if found}
+    if not answers:
+        raise ValueError(f"{a.folds}: no fold has run")
+    calibration = calibrate.calibrate(calibrate.gather(answers), a.precision) | {"folds": sorted(answers)}
+    a.out.mkdir(parents=True, exist_ok=True)
+    (a.out / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n", encoding="utf-8")
+    plots.reliability(calibration, a.out / "reliability.png")
+    error = calibration["expected_error"]
+    print(f"{calibration['mentions']} mentions: expected calibration error {error['before']:.3f} before, {error['after']:.3f} after")
 
 
 def run_convert(a: argparse.Namespace) -> int:
-    try:
-        documents, report = READERS[a.format](a.source, a.strict)
-    except (CorpusError, OSError) as error:
-        print(f"charthand_training: {error}", file=sys.stderr)
-        return 1
+    documents, report = corpora.READERS[a.format](a.source, a.strict)
     conll.write(documents, a.out)
     for fault in report.faults:
         print(fault, file=sys.stderr)
     print(report)
-    return 0
+    return 1 if report.faults else 0
 
 
 def run_labels(a: argparse.Namespace) -> None:
     name = "second.jsonl" if a.second else "first.jsonl"
     joined = labels.join(labels.read_transcriptions(a.data), labels.FOLDER / name)
-    print(f"{labels.write_brat((x.document for x in joined), a.out)} documents written to {a.out}")
+    wanted = (x.document for x in joined if x.test or not a.test)
+    print(f"{brat.write(wanted, a.out)} documents written to {a.out}")
 
 
 def run_agreement(a: argparse.Namespace) -> None:
     transcriptions = labels.read_transcriptions(a.data)
     first, second = (
-        {x.document.id: x.document.spans for x in labels.join(transcriptions, labels.FOLDER / name)}
+        {x.document.id: x.document for x in labels.join(transcriptions, labels.FOLDER / name)}
         for name in ("first.jsonl", "second.jsonl")
     )
-    print_scores("second reading against the first", [(first[i], second[i]) for i in second])
+    print_scores("second reading against the first", [(first[i], second[i].spans) for i in second])
 
 
-# The types that become resources: what the shipped model is judged by beside the whole.
-RESOURCE_LABELS = (
-    "Disease_disorder",
-    "Sign_symptom",
-    "Medication",
-    "Therapeutic_procedure",
-    "Diagnostic_procedure",
-    "Lab_value",
-)
-
-
-def run_score(a: argparse.Namespace) -> None:
-    pairs: dict[str, list] = {}
-    corpora: dict[str, dict[str, Document]] = {}
-    for line in a.predictions.read_text(encoding="utf-8").splitlines():
-        answer = json.loads(line)
-        folder, name = answer["id"].split("/", 1)
-        if folder not in corpora:
-            corpora[folder] = read_documents(a.data, folder)
-        gold = corpora[folder][name].spans
-        predicted = [Span(e["start"], e["end"], e["label"]) for e in answer.get("entities", [])]
-        pairs.setdefault(folder, []).append((gold, predicted))
-    for folder, folder_pairs in pairs.items():
-        print_scores(folder, folder_pairs)
-
-
-def print_scores(title: str, pairs: list) -> None:
-    strict, overlap = score.score(pairs), score.score(pairs, overlap=True)
+def print_scores(title: str, pairs: list[tuple[Document, list[Span]]]) -> None:
+    """Prints figures of spans, without the binary."""
+    spans = [(d.spans, found) for d, found in pairs]
+    strict, overlap = score.score(spans), score.score(spans, overlap=True)
     print(f"{title}: {len(pairs)} documents")
     print(f"  {'type':<26} {'gold':>5} {'P':>6} {'R':>6} {'F1':>6} {'overlap F1':>11}")
     rows = sorted(strict.by_label, key=lambda label: -strict.by_label[label].gold)
-    for name, s, o in (
-        [("all types", strict.micro(), overlap.micro())]
-        + [("types with a resource", strict.micro(RESOURCE_LABELS), overlap.micro(RESOURCE_LABELS))]
-        + [(label, strict.by_label[label], overlap.by_label[label]) for label in rows]
-    ):
+    for name, s, o in [("all types", strict.micro(), overlap.micro())] + [
+        (label, strict.by_label[label], overlap.by_label[label]) for label in rows
+    ]:
         print(f"  {name:<26} {s.gold:>5} {s.precision:>6.3f} {s.recall:>6.3f} {s.f1:>6.3f} {o.f1:>11.3f}")
 
 

@@ -7,6 +7,7 @@ Only text-bound annotations (T lines) are read. A discontinuous one runs from it
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from .document import Document, Report, Span
@@ -45,3 +46,18 @@ def read_corpus(folder: Path, strict: bool = False) -> tuple[list[Document], Rep
     if not texts:
         raise FileNotFoundError(f"{folder}: no .txt with an .ann beside it")
     return [read(p, report) for p in texts], report
+
+
+def write(documents: Iterable[Document], folder: Path) -> int:
+    """Writes documents as NAME.txt and NAME.ann; returns how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for document in documents:
+        (folder / f"{document.id}.txt").write_text(document.text, encoding="utf-8", newline="")
+        lines = (
+            f"T{i}\t{s.label} {s.start} {s.end}\t{' '.join(document.text[s.start : s.end].split())}\n"
+            for i, s in enumerate(document.spans, 1)
+        )
+        (folder / f"{document.id}.ann").write_text("".join(lines), encoding="utf-8")
+        count += 1
+    return count

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 from . import tagging
@@ -72,18 +73,22 @@ def read(file: Path, strict: bool = False) -> tuple[list[Document], Report]:
     for number, (document_id, rows) in enumerate(_documents(Path(file), report)):
         document_id = document_id or (name if number == 0 else f"{name}-{number}")
         text, at = [], 0
-        for word, start, _, _ in rows:
+        for word, start, *_ in rows:
             text.append(" " * (start - at) + word)
             at = start + len(word)
-        spans = tagging.decode([(start, end) for _, start, end, _ in rows], [tag for *_, tag in rows])
+        spans: list[Span] = []
+        for _, sentence in groupby(rows, key=lambda row: row[4]):  # a mention ends with its sentence
+            places = list(sentence)
+            spans += tagging.decode([(start, end) for _, start, end, *_ in places], [row[3] for row in places])
         documents.append(report.add(document_id, "".join(text), spans))
     if not documents:
         raise FileNotFoundError(f"{file}: no token in it")
     return documents, report
 
 
-def _documents(file: Path, report: Report) -> Iterator[tuple[str, list[tuple[str, int, int, str]]]]:
-    document_id, rows, at = "", [], 0
+def _documents(file: Path, report: Report) -> Iterator[tuple[str, list[tuple[str, int, int, str, int]]]]:
+    """Gives each document's name and rows: token, start, end, tag, number of the sentence."""
+    document_id, rows, at, sentence = "", [], 0, 0
     with open(file, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
             fields = line.rstrip("\r\n").split("\t")
@@ -93,12 +98,13 @@ def _documents(file: Path, report: Report) -> Iterator[tuple[str, list[tuple[str
                 document_id, rows, at = (fields[1] if len(fields) > 1 else ""), [], 0
                 continue
             if fields == [""]:
+                sentence += 1
                 continue
             row = _row(fields, at)
             if row is None:
                 report.fault(file.name, number, "not a token with its tag")
                 continue
-            rows.append(row)
+            rows.append((*row, sentence))
             at = row[2] + 1
     if rows:
         yield document_id, rows

@@ -16,22 +16,32 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers import optimizer
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-KEPT = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "spiece.model", "charthand.json", "held-back.json")
+KEPT = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "held-back.json",
+    "training-log.json",
+)
+
+QUANTISED = ["MatMul", "Attention", "Gather", "EmbedLayerNormalization"]
 
 
 class LogitsOnly(torch.nn.Module):
-    """The model as a function of its three tensors, which is what the graph's inputs are."""
+    """The model as a function of its tensors, in the order of `names`, which are the graph's inputs."""
 
-    def __init__(self, model: torch.nn.Module):
+    def __init__(self, model: torch.nn.Module, names: list[str]):
         super().__init__()
-        self.model = model
+        self.model, self.names = model, names
 
-    def forward(self, input_ids, attention_mask, token_type_ids):
-        return self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).logits
+    def forward(self, *tensors):
+        return self.model(**dict(zip(self.names, tensors, strict=True))).logits
 
 
-def export(model_folder: Path, out: Path, quantise: bool) -> None:
-    """Writes `out`. With `quantise` the weights are int8, one scale a column, seven bits of range.
+def export(model_folder: Path, out: Path, quantise: bool, calibration: dict | None = None) -> None:
+    """Writes `out`. With `quantise` the weights are int8, one scale a column, seven bits of range. `calibration` is what
+    `calibrate` found: the settings of the scores, which go into charthand.json.
 
     Seven bits, because processors without VNNI add two products of eight bits into sixteen and saturate: with the whole
     range the answers would differ from machine to machine.
@@ -40,19 +50,20 @@ def export(model_folder: Path, out: Path, quantise: bool) -> None:
     model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager").eval()
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
     example = tokenizer("A note of a few words .", return_tensors="pt")
-    inputs = tuple(
-        example.get(name, torch.zeros_like(example["input_ids"])) for name in ("input_ids", "attention_mask", "token_type_ids")
-    )
+    names = ["input_ids", "attention_mask"]
+    if getattr(model.config, "type_vocab_size", 0) > 0:
+        names.append("token_type_ids")
+    inputs = tuple(example.get(name, torch.zeros_like(example["input_ids"])) for name in names)
     with tempfile.TemporaryDirectory() as scratch:
         plain, fused, final = (Path(scratch) / f"{name}.onnx" for name in ("plain", "fused", "final"))
         axes = {0: "batch", 1: "tokens"}
         torch.onnx.export(
-            LogitsOnly(model),
+            LogitsOnly(model, names),
             inputs,
             str(plain),
-            input_names=["input_ids", "attention_mask", "token_type_ids"],
+            input_names=names,
             output_names=["logits"],
-            dynamic_axes={name: axes for name in ("input_ids", "attention_mask", "token_type_ids", "logits")},
+            dynamic_axes={name: axes for name in [*names, "logits"]},
             opset_version=17,
             dynamo=False,
         )
@@ -66,7 +77,7 @@ def export(model_folder: Path, out: Path, quantise: bool) -> None:
             quantize_dynamic(
                 str(fused),
                 str(final),
-                op_types_to_quantize=["MatMul", "Attention", "Gather", "EmbedLayerNormalization"],
+                op_types_to_quantize=QUANTISED,
                 per_channel=True,
                 reduce_range=True,
                 weight_type=QuantType.QInt8,
@@ -88,4 +99,8 @@ def export(model_folder: Path, out: Path, quantise: bool) -> None:
     config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    settings = json.loads((model_folder / "charthand.json").read_text(encoding="utf-8"))
+    if calibration:
+        settings["score"] = calibration["score"]
+    (out / "charthand.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     print(f"{out / 'model.onnx'}: {(out / 'model.onnx').stat().st_size / 1e6:.1f} MB")

@@ -63,18 +63,3 @@ def join(transcriptions: dict[str, str], labels: Path) -> Iterator[Labelled]:
                 raise LabelError(f"{place}: the span {span.start} to {span.end} is out of order or out of the text")
             previous = span.end
         yield Labelled(Document(f"{entry['note']}", text, spans), entry["test"])
-
-
-def write_brat(documents: Iterator[Document], out: Path) -> int:
-    """Writes documents as brat files; returns how many."""
-    out.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for document in documents:
-        (out / f"{document.id}.txt").write_text(document.text, encoding="utf-8", newline="")
-        lines = (
-            f"T{i}\t{s.label} {s.start} {s.end}\t{' '.join(document.text[s.start : s.end].split())}\n"
-            for i, s in enumerate(document.spans, 1)
-        )
-        (out / f"{document.id}.ann").write_text("".join(lines), encoding="utf-8")
-        count += 1
-    return count

@@ -46,7 +46,7 @@ class JoinTest(unittest.TestCase):
         (labelled,) = self.join()
         self.assertEqual(labelled.document.text, "Aspirin.\nFollow up.")
         out = self.folder / "brat"
-        self.assertEqual(labels.write_brat([labelled.document], out), 1)
+        self.assertEqual(brat.write([labelled.document], out), 1)
         self.assertEqual(brat.read(out / "7.txt", Report(strict=True)).spans, [Span(0, 7, "Medication")])
 
     def test_faults_name_the_note(self):

@@ -1,0 +1,145 @@
+"""k-fold cross-validation of a recipe, measured through the charthand binary with the model as it would ship.
+
+Each fold leaves in its folder what it measured; a fold that has done so with the same recipe is not run again, so that a long run can
+be taken up where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import statistics
+from dataclasses import asdict
+from pathlib import Path
+
+from . import binary, corpora, schema, score
+from .document import Document, Span
+from .recipe import Recipe
+
+ANSWERS = "answers.json"  # what a fold's model found in its held-back documents
+
+
+def run_fold(recipe: Recipe, data: Path, out: Path, fold: int, charthand: Path, warmed: Path) -> None:
+    """Trains and exports the model of a fold, and keeps what it finds in the fold's held-back documents."""
+    folder = out / f"fold-{fold}"
+    if _measured(recipe, folder) is not None:
+        print(f"fold {fold}: measured already")
+        return
+    from .export import export
+    from .train import train
+
+    trained, exported = folder / "trained", folder / "model"
+    train(recipe, data, trained, fold=fold, warmed=warmed)
+    export(trained, exported, quantise=recipe.quantise)
+    answers = {}
+    for corpus in recipe.corpora:
+        _, held = corpora.read_split(corpus, data, recipe.seed, fold)
+        if held:
+            answers[corpus.path] = {
+                document.id: [[f.span.start, f.span.end, f.span.label, f.score] for f in found]
+                for document, found in zip(held, binary.annotate(charthand, exported, held), strict=True)
+            }
+    shutil.rmtree(trained / "checkpoints", ignore_errors=True)
+    measured = {"recipe": digest(recipe), "found": answers}
+    (folder / ANSWERS).write_text(json.dumps(measured), encoding="utf-8")
+
+
+def _measured(recipe: Recipe, folder: Path) -> dict | None:
+    """Gives what a fold's model found, None where the fold has not run with this very recipe."""
+    if not (folder / ANSWERS).exists():
+        return None
+    measured = json.loads((folder / ANSWERS).read_text(encoding="utf-8"))
+    return measured["found"] if measured["recipe"] == digest(recipe) else None
+
+
+def read_answers(recipe: Recipe, data: Path, out: Path, fold: int) -> dict[str, list[tuple[Document, list[binary.Found]]]] | None:
+    """Gives the held-back documents of a fold, by corpus, each with what was found in it; None where the fold has not run."""
+    answers = _measured(recipe, out / f"fold-{fold}")
+    if answers is None:
+        return None
+    result = {}
+    for corpus in recipe.corpora:
+        if corpus.path in answers:
+            _, held = corpora.read_split(corpus, data, recipe.seed, fold)
+            result[corpus.path] = [
+                (d, [binary.Found(Span(start, end, label), value) for start, end, label, value in answers[corpus.path][d.id]])
+                for d in held
+            ]
+    return result
+
+
+def summarise(recipe: Recipe, data: Path, out: Path, folds: int) -> dict:
+    """Gives the figures of every fold that has run, their means and spreads (standard deviations)."""
+    measured, pooled = {}, {}
+    for fold in range(folds):
+        answers = read_answers(recipe, data, out, fold) or {}
+        for name, pairs in answers.items():
+            measured.setdefault(fold, {})[name] = figures(pairs)
+            pooled.setdefault(name, []).extend((d.spans, [f.span for f in found]) for d, found in pairs)
+    names = {name for m in measured.values() for name in m}
+    return {
+        "recipe": recipe.name,
+        "recipe_sha256": digest(recipe),
+        "of": folds,
+        "folds": measured,
+        "types": {name: by_type(spans) for name, spans in sorted(pooled.items())},
+        "mean": {n: _over(measured, n, statistics.fmean) for n in sorted(names)},
+        "spread": {n: _over(measured, n, lambda v: statistics.stdev(v) if len(v) > 1 else 0.0) for n in sorted(names)},
+    }
+
+
+def digest(recipe: Recipe) -> str:
+    """Tells recipes apart by what is in them."""
+    return hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest()
+
+
+def figures(pairs: list[tuple[Document, list[binary.Found]]]) -> dict[str, float]:
+    """Micro F1 of documents: strict over all types and over those with a resource, by overlap over the four kinds."""
+    spans = [(d.spans, [f.span for f in found]) for d, found in pairs]
+    strict = score.score(spans)
+    kinds = score.score([(_as_kinds(gold), _as_kinds(found)) for gold, found in spans], overlap=True)
+    result = {
+        "strict": strict.micro().f1,
+        "strict_resources": strict.micro(schema.RESOURCE_LABELS).f1,
+        "overlap_kinds": kinds.micro().f1,
+    }
+    result |= {f"overlap_{kind}": kinds.micro([kind]).f1 for kind in schema.KINDS}
+    return {name: round(value, 4) for name, value in result.items()}
+
+
+def by_type(spans: list[tuple[list[Span], list[Span]]]) -> dict[str, dict[str, float]]:
+    """F1 of every type that is marked, strict and by overlap, over the documents of all folds."""
+    strict, overlap = score.score(spans), score.score(spans, overlap=True)
+    return {
+        label: {"gold": counts.gold, "strict": round(counts.f1, 4), "overlap": round(overlap.by_label[label].f1, 4)}
+        for label, counts in sorted(strict.by_label.items())
+        if counts.gold
+    }
+
+
+def _as_kinds(spans: list[Span]) -> list[Span]:
+    return [Span(s.start, s.end, kind) for s in spans if (kind := schema.kind_of(s.label))]
+
+
+def _over(measured: dict, corpus: str, how) -> dict[str, float]:
+    rows = [m[corpus] for m in measured.values() if corpus in m]
+    return {name: round(how([row[name] for row in rows]), 4) for name in rows[0]}
+
+
+def fold_count(recipe: Recipe) -> int:
+    """How many folds the recipe's corpora have."""
+    counts = {len(corpora.read_folds(c.folds)) for c in recipe.corpora if c.folds}
+    if len(counts) != 1:
+        raise ValueError(f"{recipe.name}: one file of folds is needed for cross-validation, got {len(counts)}")
+    return counts.pop()
+
+
+def write_summary(summary: dict, path: Path) -> None:
+    """Writes and prints a summary."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    for name, mean in summary["mean"].items():
+        print(f"{name}, {len(summary['folds'])} folds")
+        for figure, value in mean.items():
+            print(f"  {figure:<20} {value:.3f} ± {summary['spread'][name][figure]:.3f}")
