@@ -316,6 +316,44 @@ func TestOutcomeCounts(t *testing.T) {
 	}
 }
 
+// What the rules say of a label counts before what the model says, and that before one half.
+func TestMinScores(t *testing.T) {
+	rules, err := mapping.DefaultRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := 0.7
+	sign := rules.Labels["Sign_symptom"]
+	sign.MinScore = &own
+	rules.Labels["Sign_symptom"] = sign
+	mapper, err := mapping.New(mapping.Config{
+		Rules:     rules,
+		Software:  mapping.Software{Version: "test", Model: "none", ModelDigest: "0"},
+		MinScores: map[string]float64{"Sign_symptom": 0.1, "Disease_disorder": 0.95},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := annotated("pain asthma aspirin", nlp.Present, "Sign_symptom:pain", "Disease_disorder:asthma", "Medication:aspirin")
+	for score, want := range map[float32]string{0.45: "", 0.6: "aspirin", 0.8: "pain aspirin", 0.96: "pain asthma aspirin"} {
+		for i := range d.Entities {
+			d.Entities[i].Score = score
+		}
+		entries, _ := written(t, mapper, document(t, withSubject), d)
+		var got []string
+		for _, entry := range entries {
+			for _, path := range []string{"resource.code.text", "resource.medicationCodeableConcept.text"} {
+				if words, ok := at(entry, path).(string); ok {
+					got = append(got, words)
+				}
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("score %g: %q is written, want %q", score, got, want)
+		}
+	}
+}
+
 // A value that is not sure enough is not written, and one that is stands in its Observation and is not counted as left out.
 func TestValueScores(t *testing.T) {
 	d := annotated("Na 140 K 4.2 sodium 9", nlp.Present, "Diagnostic_procedure:Na", "Lab_value:140", "Diagnostic_procedure:K", "Lab_value:4.2", "Lab_value:9")

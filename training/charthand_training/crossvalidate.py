@@ -13,7 +13,7 @@ import statistics
 from dataclasses import asdict
 from pathlib import Path
 
-from . import binary, corpora, schema, score
+from . import binary, corpora, labels, schema, score
 from .document import Document, Span
 from .recipe import Recipe
 
@@ -90,8 +90,11 @@ def summarise(recipe: Recipe, data: Path, out: Path, folds: int) -> dict:
 
 
 def digest(recipe: Recipe) -> str:
-    """Tells recipes apart by what is in them."""
-    return hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest()
+    """Tells recipes apart by what is in them, and by the project's own labels where they train on those."""
+    content = json.dumps(asdict(recipe), sort_keys=True).encode()
+    if any(c.format == "labels" for c in recipe.corpora):
+        content += (labels.FOLDER / "first.jsonl").read_bytes()
+    return hashlib.sha256(content).hexdigest()
 
 
 def figures(pairs: list[tuple[Document, list[binary.Found]]]) -> dict[str, float]:
