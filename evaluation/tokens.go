@@ -7,8 +7,8 @@ import (
 	"charthand/corpus"
 )
 
-// token is a word of letters and digits, or one sign.
-var token = regexp.MustCompile(`[\p{L}\p{M}\p{N}_]+|[^\p{L}\p{M}\p{N}_\s]`)
+// token is a word of letters and digits, or one sign: what \w+|[^\w\s] is in Python, as training/ has it.
+var token = regexp.MustCompile(`[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s\p{Z}\v\x1c-\x1f\x{85}]`)
 
 // addTokens compares IOB2 tags token by token. A token is a word or a sign, and is split where a mention begins or ends, so
 // that both taggings are exact.

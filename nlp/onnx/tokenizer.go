@@ -22,6 +22,10 @@ type Token struct {
 	Continues bool
 }
 
+// wordMarkers begin the tokens that begin a word, in SentencePiece and in byte-level BPE. One that is a token of its own
+// stands for no text, but its offsets are those of the character after it.
+var wordMarkers = map[string]bool{"▁": true, "Ġ": true}
+
 // ErrInvalidUTF8 is what encoding says to text that is not UTF-8: the native side would shift the offsets silently.
 var ErrInvalidUTF8 = errors.New("the text is not valid UTF-8")
 
@@ -60,7 +64,10 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 		t.continues = func(token string) bool { return strings.HasPrefix(token, prefix) }
 	} else {
 		// SentencePiece and byte-level BPE mark the beginning of a word instead.
-		t.continues = func(token string) bool { return !strings.HasPrefix(token, "▁") && !strings.HasPrefix(token, "Ġ") }
+		t.continues = func(token string) bool {
+			first, _ := utf8.DecodeRuneInString(token)
+			return !wordMarkers[string(first)]
+		}
 	}
 	if err := t.findSpecialTokens(); err != nil {
 		native.Close()
@@ -115,6 +122,9 @@ func (t *Tokenizer) Encode(text string) ([]Token, error) {
 		start, end := int(encoding.Offsets[i][0]), int(encoding.Offsets[i][1])
 		if start > end || end > len(text) {
 			return nil, fmt.Errorf("the tokenizer gave bytes %d to %d of a text of %d bytes", start, end, len(text))
+		}
+		if wordMarkers[encoding.Tokens[i]] && strings.TrimSpace(text[start:end]) != "" {
+			end = start // it only says that a word begins; the next token has the character
 		}
 		sameCharacter := start < previousEnd
 		start, end = max(start, previousEnd), max(end, previousEnd)

@@ -55,7 +55,7 @@ def train(recipe: Recipe, data: Path, out: Path, fold: int | None = None, base: 
         training += [(d, corpus.partial) for d in kept] * corpus.repeat
         held_back += [(d, corpus.partial) for d in held]
         if held:
-            split_ids[corpus.path] = {"format": corpus.format, "documents": sorted(d.id for d in held)}
+            split_ids[corpus.path] = sorted(d.id for d in held)
         if corpus.partial:
             labelled_somewhere |= {s.label for d in kept for s in d.spans}
     types = sorted({s.label for d, _ in training + held_back for s in d.spans})

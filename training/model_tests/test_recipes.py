@@ -9,6 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import yaml
 from seqeval.metrics import accuracy_score, classification_report
 from seqeval.scheme import IOB2
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
@@ -92,19 +93,24 @@ class RecipeTest(unittest.TestCase):
         return recipe, exported
 
     def assert_same_answers(self, trained: Path, exported: Path) -> None:
-        model = AutoModelForTokenClassification.from_pretrained(trained)
-        ask = pipeline("token-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(trained), aggregation_strategy="simple")
+        model, tokenizer = AutoModelForTokenClassification.from_pretrained(trained), AutoTokenizer.from_pretrained(trained)
+        ask = pipeline("token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple")
+        window = json.loads((exported / "charthand.json").read_text(encoding="utf-8"))["window"]["tokens"]
         found = 0
         documents = [
-            Document(f"{d.id}-{i}", line, []) for d in fixture_documents() for i, line in enumerate(d.text.splitlines()) if line.strip()
+            Document(f"{d.id}-{i}", line, [])
+            for d in fixture_documents()
+            for i, line in enumerate(d.text.splitlines())
+            if line.strip() and len(tokenizer(line)["input_ids"]) - 2 <= window  # longer ones are read in several windows
         ]
         for document, ours in zip(documents, binary.annotate(CHARTHAND, exported, documents), strict=True):
-            theirs = []
+            theirs = []  # a character that is several tokens may be the same mention several times
             for e in ask(document.text):
                 words = document.text[e["start"] : e["end"]]
                 start = e["start"] + len(words) - len(words.lstrip())
-                if words.strip():
-                    theirs.append((start, start + len(words.strip()), e["entity_group"]))
+                if words.strip() and e["word"]:  # no word: the marker of a word's beginning alone, which stands for no text
+                    mention = (start, start + len(words.strip()), e["entity_group"])
+                    theirs += [mention] if mention not in theirs else []
             self.assertEqual([(f.span.start, f.span.end, f.span.label) for f in ours], theirs, document.text)
             found += len(ours)
         self.assertGreater(found, 20, "the model has learned nothing: there was little to compare")
@@ -165,7 +171,7 @@ class RecipeTest(unittest.TestCase):
         recipe |= {"epochs": 20.0, "learning_rate": 5e-3, "published": {}}
         names = sorted(d.id for d in fixture_documents())
         (self.folder / "folds.json").write_text(json.dumps([names[::2], names[1::2]]), encoding="utf-8")
-        (self.folder / "default.yaml").write_text(json.dumps(recipe), encoding="utf-8")  # JSON is YAML
+        (self.folder / "default.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
 
         def command(name: str, *more: str) -> str:
             from charthand_training.__main__ import main
