@@ -34,13 +34,14 @@ type decoder struct {
 	viterbi         bool
 	// slope and intercept calibrate scores, as onnx.Settings has them; slope 0 leaves scores as they are.
 	slope, intercept float64
+	minimum          float64 // mentions of a lower mean probability are left out
 }
 
 // newDecoder reads the model's labels. A label without a prefix counts as inside, as in the Hugging Face pipeline.
 func newDecoder(columns []string, settings onnx.Settings) *decoder {
 	d := &decoder{
 		tags: make([]tag, len(columns)), outside: -1, viterbi: settings.Decode.Viterbi,
-		slope: settings.Score.Slope, intercept: settings.Score.Intercept,
+		slope: settings.Score.Slope, intercept: settings.Score.Intercept, minimum: settings.Decode.Minimum,
 	}
 	index := map[string]int{}
 	for column, name := range columns {
@@ -97,7 +98,7 @@ func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path 
 	var count int
 	finish := func() {
 		if open >= 0 {
-			entities[len(entities)-1].Score = float32(d.calibrate(sum / float64(count)))
+			entities[len(entities)-1].Score = float32(sum / float64(count))
 		}
 	}
 	for i, column := range path {
@@ -121,7 +122,9 @@ func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path 
 	finish()
 	kept := entities[:0]
 	for _, e := range entities {
-		if e.Span = tidy(text, e.Span); e.Start < e.End {
+		p := float64(e.Score)
+		if e.Span = tidy(text, e.Span); e.Start < e.End && p >= d.minimum {
+			e.Score = float32(d.calibrate(p))
 			kept = append(kept, e)
 		}
 	}

@@ -52,6 +52,20 @@ func settings(viterbi bool) (s onnx.Settings) {
 	return s
 }
 
+// A mention that is less probable than the minimum is left out, the others stay.
+func TestMinimum(t *testing.T) {
+	s := settings(true)
+	text, tokens := tokenise("pain aspirin")
+	logits := favour("B-Sign B-Drug")
+	logits[3] = 1 // of B-Sign, on the first word
+	for minimum, want := range map[float64]int{0: 2, 0.9: 1, 1: 0} {
+		s.Decode.Minimum = minimum
+		if got := newDecoder(columns, s).decode(text, tokens, logits); len(got) != want {
+			t.Errorf("minimum %g: %d mentions, want %d", minimum, len(got), want)
+		}
+	}
+}
+
 // Calibration keeps the order of scores and stays between 0 and 1; without it they are as they were.
 func TestCalibrate(t *testing.T) {
 	s := settings(true)

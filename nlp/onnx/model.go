@@ -36,6 +36,8 @@ type Settings struct {
 		// Viterbi finds the most probable sequence of tags over whole words in which every I- follows its own kind;
 		// without it each token takes its best tag, as the Hugging Face pipeline does.
 		Viterbi bool `json:"viterbi"`
+		// Minimum leaves out mentions whose tokens have a lower mean probability of the label: they cost more than they give.
+		Minimum float64 `json:"minimum"`
 	} `json:"decode"`
 	Window struct {
 		// Tokens is the length of a window, special tokens not counted; 0 is as long as the model allows.
@@ -172,6 +174,9 @@ func (m *Model) readSettings(folder fs.FS) error {
 	}
 	if w := m.Settings.Window; w.Tokens < 0 || w.Overlap < 0 || (w.Tokens > 0 && w.Overlap >= w.Tokens) {
 		return fmt.Errorf("a window of %d tokens cannot overlap by %d", w.Tokens, w.Overlap)
+	}
+	if least := m.Settings.Decode.Minimum; least < 0 || least > 1 {
+		return fmt.Errorf("decode.minimum is %g, not between 0 and 1", least)
 	}
 	if s := m.Settings.Score; s.Slope < 0 {
 		return fmt.Errorf("score.slope is %g: a surer mention would score less", s.Slope)

@@ -178,6 +178,7 @@ func TestLoadFaults(t *testing.T) {
 		"config not JSON":       {func(f fstest.MapFS) { f["config.json"].Data = []byte("nope") }, []string{"config.json: not the JSON of a model"}},
 		"tokenizer not JSON":    {func(f fstest.MapFS) { f["tokenizer.json"].Data = []byte("[]") }, []string{"tokenizer.json: not a JSON object"}},
 		"unknown setting":       {func(f fstest.MapFS) { f["charthand.json"].Data = []byte(`{"wimdow":{}}`) }, []string{"charthand.json:", "wimdow"}},
+		"impossible decoding":   {func(f fstest.MapFS) { f["charthand.json"].Data = []byte(`{"decode":{"minimum":2}}`) }, []string{"decode.minimum is 2"}},
 		"falling scores":        {func(f fstest.MapFS) { f["charthand.json"].Data = []byte(`{"score":{"slope":-1}}`) }, []string{"score.slope is -1"}},
 		"impossible minimum":    {func(f fstest.MapFS) { f["charthand.json"].Data = []byte(`{"score":{"minimum":{"Date":1.5}}}`) }, []string{"score.minimum.Date"}},
 		"overlap over a window": {func(f fstest.MapFS) { f["charthand.json"].Data = []byte(`{"window":{"tokens":10,"overlap":10}}`) }, []string{"cannot overlap by 10"}},

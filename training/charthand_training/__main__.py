@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments) or 0
-    except (CorpusError, labels.LabelError, FileNotFoundError, ValueError, RuntimeError) as error:
+    except (CorpusError, labels.LabelError, OSError, ValueError, RuntimeError) as error:
         print(f"charthand_training: {error}", file=sys.stderr)
         return 1
 

@@ -55,6 +55,7 @@ class Recipe:
     adam_betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     adam_epsilon: float = 1e-8
     viterbi: bool = True  # decode under the constraints of BIO over whole words; otherwise token by token, as the pipeline does
+    minimum: float = 0.0  # mentions whose tokens have a lower mean probability of their type are left out
     quantise: bool = True  # int8 weights in the exported graph
     seed: int = 13
     published: dict = field(default_factory=dict)  # what others report for this base model and corpus, shown beside ours

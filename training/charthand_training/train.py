@@ -92,7 +92,7 @@ def train(recipe: Recipe, data: Path, out: Path, fold: int | None = None, base: 
     settings = {
         "name": recipe.name,
         "version": recipe.version,
-        "decode": {"viterbi": recipe.viterbi},
+        "decode": {"viterbi": recipe.viterbi, "minimum": recipe.minimum},
         "window": {"tokens": recipe.inference_window, "overlap": recipe.inference_overlap},
     }
     for name, content in (

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from seqeval.metrics import f1_score, precision_score, recall_score
 from transformers import Trainer, TrainingArguments
 
-from . import score, tagging
 from .recipe import Recipe
 from .windows import IGNORED
 
@@ -76,21 +76,18 @@ class PartialTrainer(Trainer):
 
 
 def token_f1(tags: list[str]) -> Callable:
-    """Strict span F1 over windows with arg-max decoding: a figure to watch while training, not the reported one."""
+    """seqeval's figures over windows with arg-max decoding: to watch while training, not the reported ones."""
 
     def compute(prediction) -> dict[str, float]:
-        best = np.argmax(prediction.predictions, axis=-1)
-        pairs = []
-        for row, gold in zip(best, prediction.label_ids):
-            keep = np.flatnonzero(gold != IGNORED)
-            offsets = [(int(i), int(i) + 1) for i in keep]
-            pairs.append(
-                (
-                    tagging.decode(offsets, [tags[g] for g in gold[keep]]),
-                    tagging.decode(offsets, [tags[p] for p in row[keep]]),
-                )
-            )
-        micro = score.score(pairs).micro()
-        return {"precision": micro.precision, "recall": micro.recall, "f1": micro.f1}
+        gold, found = [], []
+        for row, labels in zip(np.argmax(prediction.predictions, axis=-1), prediction.label_ids):
+            counted = labels != IGNORED
+            gold.append([tags[i] for i in labels[counted]])
+            found.append([tags[i] for i in row[counted]])
+        return {
+            "precision": precision_score(gold, found, zero_division=0),
+            "recall": recall_score(gold, found, zero_division=0),
+            "f1": f1_score(gold, found, zero_division=0),
+        }
 
     return compute
