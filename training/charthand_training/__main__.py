@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         return added
 
     command("run", run_all, "a recipe from corpus to model folder and report", "recipe", "--base", "--data", "--out", "--charthand")
-    command("train", run_train, "fine-tune a model as a recipe says", "recipe", "--base", "--data", "--out")
+    command("train", run_train, "fine-tune a model as a recipe says", "recipe", "--base", "--data", "--out", "--warmed")
     added = command("export", run_export, "write model.onnx (fused, int8) and what charthand needs beside it", "model", "--out")
     added.add_argument("--fp32", action="store_true", help="do not quantise")
     added.add_argument("--calibration", type=Path, help="what `calibrate` wrote: the scores' settings")
@@ -39,9 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     added = command("compare", run_compare, "lay models side by side, from their report.json")
     added.add_argument("reports", type=Path, nargs="+")
     added = command("folds", run_folds, "cross-validate a recipe; folds that have run are not run again",
-                    "recipe", "--data", "--out", "--charthand")  # fmt: skip
+                    "recipe", "--data", "--out", "--charthand", "--warmed")  # fmt: skip
     added.add_argument("--only", type=int, nargs="+", help="these folds, counted from 0 (all)")
-    added.add_argument("--warmed", type=Path, help="folder of the warmed-up encoder, made where it is missing (OUT/warm-up)")
     added.add_argument("--summary", type=Path, help="write the figures here too")
     added = command("calibrate", run_calibrate, "fit scores and minimum scores to what `folds` found", "recipe", "--data", "--out")
     added.add_argument("--folds", type=Path, required=True, help="the folder that `folds` wrote")
@@ -70,6 +69,7 @@ FLAGS = {
     "--base": dict(default="", help="base model instead of the recipe's: a folder or a hub name"),
     "--data": dict(type=Path, required=True, help="the folder with the corpora"),
     "--out": dict(type=Path, required=True, help="what is written"),
+    "--warmed": dict(type=Path, help="folder of the warmed-up encoder, made where it is missing (OUT/warm-up)"),
     "--charthand": dict(type=Path, default=BINARY, help="the charthand binary (bin/charthand)"),
 }
 
@@ -89,7 +89,7 @@ def run_all(a: argparse.Namespace) -> None:
 def run_train(a: argparse.Namespace) -> None:
     from .train import train
 
-    train(Recipe.read(a.recipe), a.data, a.out, base=a.base)
+    train(Recipe.read(a.recipe), a.data, a.out, base=a.base, warmed=a.warmed)
 
 
 def run_export(a: argparse.Namespace) -> None:
