@@ -25,7 +25,7 @@ func (r *reader) brat(folder string) error {
 		if err != nil {
 			return err
 		}
-		marks, err := readText(ann)
+		marks, err := readMarks(ann)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,11 +11,17 @@ import (
 // documentLine begins a document in a CoNLL file; its name may follow after a tab.
 const documentLine = "-DOCSTART-"
 
+// maxGap bounds the blank text between two tokens, in code points: a place beyond it is a slip.
+const maxGap = 1 << 16
+
+// iob is an IOB2 tag.
+var iob = regexp.MustCompile(`^(?:O|[BI]-\S+)$`)
+
 // conll reads a file of tokens, one a line: token TAB tag as corpora are published, or token TAB start TAB end TAB tag as
 // training/ writes it, with the places (code points) of the tokens in their text. Without places the text is the tokens with
 // a blank between them; text that no token stands for is blank. Tags are IOB2; an I- that follows nothing of its label opens a mention.
 func (r *reader) conll(path string) error {
-	content, err := readText(path)
+	content, err := readMarks(path)
 	if err != nil {
 		return err
 	}
@@ -40,7 +47,7 @@ func (r *reader) conll(path string) error {
 		case fields[0] == documentLine:
 			finish()
 			d = conllDocument{}
-			if len(fields) > 1 {
+			if len(fields) > 1 && fields[1] != "O" && fields[1] != "-X-" { // columns of files that name no document
 				d.id = fields[1]
 			}
 		case line == "":
@@ -75,17 +82,18 @@ func (d *conllDocument) add(fields []string) bool {
 	case 4:
 		start, errStart := strconv.Atoi(fields[1])
 		end, errEnd := strconv.Atoi(fields[2])
-		if errStart != nil || errEnd != nil || end-start != length || start < d.points {
+		if !isNumber(fields[1]) || !isNumber(fields[2]) || errStart != nil || errEnd != nil ||
+			end-start != length || start < d.points || start-d.points > maxGap {
 			return false
 		}
 		at = start
 	default:
 		return false
 	}
-	prefix, label, tagged := strings.Cut(tag, "-")
-	if token == "" || (tag != "O" && (!tagged || label == "" || (prefix != "B" && prefix != "I"))) {
+	if token == "" || !iob.MatchString(tag) {
 		return false
 	}
+	prefix, label, _ := strings.Cut(tag, "-")
 	d.text.WriteString(strings.Repeat(" ", at-d.points))
 	start := d.text.Len()
 	d.text.WriteString(token)

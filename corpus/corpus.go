@@ -74,7 +74,7 @@ func Read(format Format, path string) ([]Document, *Report, error) {
 		return nil, nil, fmt.Errorf("%q is not a format of a corpus", format)
 	}
 	if err == nil && len(r.documents) == 0 {
-		err = fmt.Errorf("%s: no labelled document in it", path)
+		err = fmt.Errorf("%s: no labelled document of the format %s in it (%d malformed lines)", path, format, len(r.report.Faults))
 	}
 	return r.documents, r.report, err
 }
@@ -94,8 +94,8 @@ func (r *reader) add(id, text string, found []Span) {
 	spans := make([]Span, 0, len(found))
 	for _, s := range found {
 		words := text[s.Start:s.End]
-		s.Start = s.End - len(strings.TrimLeftFunc(words, unicode.IsSpace))
-		s.End -= len(words) - len(strings.TrimRightFunc(words, unicode.IsSpace))
+		s.Start = s.End - len(strings.TrimLeftFunc(words, isBlank))
+		s.End -= len(words) - len(strings.TrimRightFunc(words, isBlank))
 		if s.Start < s.End {
 			spans = append(spans, s)
 		}
@@ -114,6 +114,9 @@ func (r *reader) add(id, text string, found []Span) {
 	r.report.Spans += len(flat)
 	r.documents = append(r.documents, Document{id, text, flat})
 }
+
+// isBlank is what Python calls a space, as training/ has it: what a token is must not depend on who reads.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || (r >= 0x1c && r <= 0x1f) }
 
 // compare orders spans by where they start, the longer one first.
 func compare(a, b Span) int {
@@ -145,6 +148,12 @@ func readText(path string) (string, error) {
 		return "", fmt.Errorf("%s: not UTF-8", path)
 	}
 	return string(data), nil
+}
+
+// readMarks reads a file of annotations; a byte order mark at its beginning is no part of the first line.
+func readMarks(path string) (string, error) {
+	text, err := readText(path)
+	return strings.TrimPrefix(text, "\ufeff"), err
 }
 
 // lines gives the lines of a text without their ends, numbered from 1.

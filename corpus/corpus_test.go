@@ -94,6 +94,11 @@ func TestCoNLL(t *testing.T) {
 		"with places": {
 			"-DOCSTART-\tnote-7\nché\t0\t3\tB-test\npain\t6\t10\tI-test\n", "note-7", []mention{{"ché   pain", "test"}}, nil,
 		},
+		"without names": {"-DOCSTART-\tO\n\npain\tB-problem\n", "corpus", []mention{{"pain", "problem"}}, nil},
+		"far away": {
+			"x\t90000000000\t90000000001\tO\nx\t9223372036854775806\t9223372036854775807\tO\npain\tB-problem\n", "corpus", []mention{{"pain", "problem"}},
+			[]string{"corpus.conll:1: not a token with its tag", "corpus.conll:2: not a token with its tag"},
+		},
 		"malformed": {
 			"pain\tB-problem\nnonsense\npain\tQ-problem\npain\tB-\npain\t9\t10\tO\nchest\tpain\tO\n", "corpus", []mention{{"pain", "problem"}},
 			[]string{
@@ -115,10 +120,12 @@ func TestCoNLL(t *testing.T) {
 func TestI2B2(t *testing.T) {
 	const text = "Admission Date :\n2031-02-03\nHe denies  chest pain , and took Aspirin 81 mg for pain .\n"
 	const concepts = "c=\"chest pain\" 3:2 3:3||t=\"problem\"\nc=\"aspirin\" 3:7 3:7||t=\"treatment\"\n" +
-		"nonsense\nc=\"fever\" 3:2 3:2||t=\"problem\"\nc=\"pain\" 9:9 9:9||t=\"problem\"\nc=\"he\" 0:0 0:0||t=\"problem\"\n"
+		"nonsense\nc=\"fever\" 3:2 3:2||t=\"problem\"\nc=\"pain\" 9:9 9:9||t=\"problem\"\nc=\"he\" 0:0 0:0||t=\"problem\"\n" +
+		"c=\"pain\" 3:11 3:11||t=\"mood\"\n"
 	for name, files := range map[string]map[string]string{
-		"side by side": {"record-1.txt": text, "record-1.con": concepts},
-		"as shipped":   {"txt/record-1.txt": text, "concept/record-1.con": concepts},
+		"side by side":  {"record-1.txt": text, "record-1.con": concepts},
+		"training part": {"beth/txt/record-1.txt": text, "beth/concept/record-1.con": concepts},
+		"test part":     {"test_data/record-1.txt": text, "reference_standard/concepts/record-1.con": concepts},
 	} {
 		t.Run(name, func(t *testing.T) {
 			id, mentions, faults, _ := read(t, corpus.I2B2, write(t, files))
@@ -127,9 +134,18 @@ func TestI2B2(t *testing.T) {
 			const elsewhere = "the words are not at that place of the text"
 			check(t, "faults", []string{
 				"record-1.con:3: not a line of i2b2 2010", "record-1.con:4: " + elsewhere, "record-1.con:5: " + elsewhere, "record-1.con:6: " + elsewhere,
+				"record-1.con:7: not a concept type of i2b2 2010",
 			}, faults)
 		})
 	}
+}
+
+// A token ends at any blank, also at one that is not ASCII.
+func TestI2B2Blanks(t *testing.T) {
+	folder := write(t, map[string]string{"r.txt": "Dose 5\u00a0mg daily\u2003fever\n", "r.con": "c=\"fever\" 1:4 1:4||t=\"problem\"\n"})
+	_, mentions, faults, _ := read(t, corpus.I2B2, folder)
+	check(t, "mentions", []mention{{"fever", "problem"}}, mentions)
+	check(t, "faults", []string(nil), faults)
 }
 
 func TestPubTator(t *testing.T) {
@@ -152,13 +168,14 @@ func TestPubTator(t *testing.T) {
 }
 
 func TestNothingToRead(t *testing.T) {
-	folder := write(t, map[string]string{"a.txt": "A note.", "bad/a.txt": "\xff", "bad/a.ann": ""})
+	folder := write(t, map[string]string{"a.txt": "A note.", "twice/1/a.txt": "", "twice/2/a.txt": "", "bad/a.txt": "\xff", "bad/a.ann": ""})
 	for name, test := range map[string]struct {
 		format corpus.Format
 		path   string
 	}{
 		"no marks":       {corpus.Brat, folder},
 		"no concepts":    {corpus.I2B2, folder},
+		"same name":      {corpus.I2B2, filepath.Join(folder, "twice")},
 		"no tokens":      {corpus.CoNLL, filepath.Join(folder, "a.txt")},
 		"no documents":   {corpus.PubTator, filepath.Join(folder, "a.txt")},
 		"no file":        {corpus.PubTator, filepath.Join(folder, "b.txt")},

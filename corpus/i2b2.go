@@ -1,55 +1,60 @@
 package corpus
 
 import (
+	"fmt"
+	"io/fs"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // conceptLine is a line of a .con file: c="words" LINE:TOKEN LINE:TOKEN||t="type" (Uzuner et al., JAMIA 2011).
 var conceptLine = regexp.MustCompile(`^c="(.*?)" (\d+):(\d+) (\d+):(\d+)\|\|t="([^"]+)"$`)
 
-var word = regexp.MustCompile(`\S+`)
+var conceptTypes = []string{"problem", "treatment", "test"}
 
-// i2b2 reads every NAME.txt with a NAME.con: beside it, or in the folders txt and concept as the challenge ships them. A
-// place is LINE:TOKEN, lines counted from 1 and blank-separated tokens from 0; a concept runs through its last token.
+// i2b2 reads every NAME.txt below a folder that has a NAME.con somewhere below it: the parts of the challenge lay the two out
+// differently. A place is LINE:TOKEN, lines counted from 1 and blank-separated tokens from 0; a concept runs through its last
+// token.
 func (r *reader) i2b2(folder string) error {
-	texts, err := filepath.Glob(filepath.Join(escape(folder), "*.txt"))
+	texts, err := below(folder, ".txt")
 	if err != nil {
 		return err
 	}
-	shipped, err := filepath.Glob(filepath.Join(escape(folder), "txt", "*.txt"))
+	concepts, err := below(folder, ".con")
 	if err != nil {
 		return err
 	}
-	for _, txt := range slices.Concat(texts, shipped) {
-		name := strings.TrimSuffix(filepath.Base(txt), ".txt")
-		con := filepath.Join(filepath.Dir(txt), name+".con")
-		if !exists(con) {
-			con = filepath.Join(folder, "concept", name+".con")
-		}
-		if !exists(con) {
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		txt, con := texts[name], concepts[name]
+		if con == "" {
 			continue
 		}
 		text, err := readText(txt)
 		if err != nil {
 			return err
 		}
-		concepts, err := readText(con)
+		marks, err := readMarks(con)
 		if err != nil {
 			return err
 		}
 		places := i2b2Places(text)
 		var found []Span
-		for number, line := range lines(concepts) {
+		for number, line := range lines(marks) {
 			if strings.TrimSpace(line) == "" {
 				continue
 			}
 			match := conceptLine.FindStringSubmatch(line)
 			if match == nil {
 				r.fault(con, number, "not a line of i2b2 2010")
+				continue
+			}
+			if !slices.Contains(conceptTypes, match[6]) {
+				r.fault(con, number, "not a concept type of i2b2 2010")
 				continue
 			}
 			start, ok := places.at(match[2], match[3])
@@ -65,6 +70,23 @@ func (r *reader) i2b2(folder string) error {
 	return nil
 }
 
+// below finds the files of an ending below a folder, by their names without it; two of one name are an error.
+func below(folder, ending string) (map[string]string, error) {
+	found := map[string]string{}
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ending {
+			return err
+		}
+		name := strings.TrimSuffix(entry.Name(), ending)
+		if other, twice := found[name]; twice {
+			return fmt.Errorf("%s and %s have the same name: which concepts belong to which text cannot be told", other, path)
+		}
+		found[name] = path
+		return nil
+	})
+	return found, err
+}
+
 // placeTable has the bytes [start, end) of every token of every line.
 type placeTable [][][]int
 
@@ -72,9 +94,17 @@ func i2b2Places(text string) placeTable {
 	var table placeTable
 	at := 0
 	for line := range strings.SplitSeq(text, "\n") {
-		tokens := word.FindAllStringIndex(line, -1)
-		for _, token := range tokens {
-			token[0], token[1] = token[0]+at, token[1]+at
+		var tokens [][]int
+		inside := false
+		for i, r := range line {
+			switch {
+			case isBlank(r):
+				inside = false
+			case inside:
+				tokens[len(tokens)-1][1] = at + i + utf8.RuneLen(r)
+			default:
+				tokens, inside = append(tokens, []int{at + i, at + i + utf8.RuneLen(r)}), true
+			}
 		}
 		table = append(table, tokens)
 		at += len(line) + 1
@@ -97,5 +127,6 @@ func (p placeTable) at(line, token string) ([]int, bool) {
 
 // sameWords compares without regard to case and blanks, as the challenge's files need it.
 func sameWords(a, b string) bool {
-	return slices.Equal(strings.Fields(strings.ToLower(a)), strings.Fields(strings.ToLower(b)))
+	words := func(s string) []string { return strings.FieldsFunc(strings.ToLower(s), isBlank) }
+	return slices.Equal(words(a), words(b))
 }

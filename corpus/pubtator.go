@@ -13,17 +13,18 @@ var headLine = regexp.MustCompile(`^(\S+)\|([ta])\|(.*)$`)
 // words TAB type TAB identifier. Offsets are code points of title and abstract with one character between them. Relations
 // are passed over.
 func (r *reader) pubtator(path string) error {
-	content, err := readText(path)
+	content, err := readMarks(path)
 	if err != nil {
 		return err
 	}
-	var id, title, abstract string
+	var id, title, abstract, text string
 	var found []Span
+	var offsets []int // of text; nil where it has to be put together anew
 	finish := func() {
 		if id != "" {
 			r.add(id, title+"\n"+abstract, found)
 		}
-		id, title, abstract, found = "", "", "", nil
+		id, title, abstract, found, offsets = "", "", "", nil, nil
 	}
 	for number, line := range lines(content) {
 		if strings.TrimSpace(line) == "" {
@@ -40,6 +41,7 @@ func (r *reader) pubtator(path string) error {
 			} else {
 				abstract = head[3]
 			}
+			offsets = nil
 			continue
 		}
 		fields := strings.Split(line, "\t")
@@ -54,8 +56,11 @@ func (r *reader) pubtator(path string) error {
 			r.fault(path, number, "not a line of PubTator")
 			continue
 		}
-		text := title + "\n" + abstract
-		span, ok := bounds(fields[1]+" "+fields[2], byteOffsets(text))
+		if offsets == nil {
+			text = title + "\n" + abstract
+			offsets = byteOffsets(text)
+		}
+		span, ok := bounds(fields[1]+" "+fields[2], offsets)
 		if !ok || text[span.Start:span.End] != fields[3] {
 			r.fault(path, number, "the mention is not at that place of the text")
 			continue

@@ -64,17 +64,25 @@ func (e *Evaluation) Add(text string, gold, predicted []corpus.Span) {
 			e.counts(s.Label, match).Predicted++
 		}
 	}
-	free := slices.Clone(gold)
+	marked := make(map[corpus.Span]bool, len(gold))
+	for _, g := range gold {
+		marked[g] = true
+	}
+	taken := make([]bool, len(gold))
+	first := 0
 	for _, s := range predicted {
-		if slices.Contains(gold, s) {
+		if marked[s] {
 			e.counts(s.Label, Strict).Matched++
 		}
-		hit := slices.IndexFunc(free, func(g corpus.Span) bool {
-			return g.Label == s.Label && g.Start < s.End && s.Start < g.End
-		})
-		if hit >= 0 {
-			free = slices.Delete(free, hit, hit+1)
-			e.counts(s.Label, Overlap).Matched++
+		for first < len(gold) && gold[first].End <= s.Start {
+			first++
+		}
+		for i := first; i < len(gold) && gold[i].Start < s.End; i++ {
+			if gold[i].Label == s.Label && !taken[i] {
+				taken[i] = true
+				e.counts(s.Label, Overlap).Matched++
+				break
+			}
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (m *Mapper) tooUnsure(e nlp.Entity) (minimum float64, below bool) {
 	} else if models, ok := m.config.MinScores[e.Label]; ok {
 		minimum = models
 	}
-	return minimum, float64(e.Score) < minimum
+	return minimum, e.Score < float32(minimum)
 }
 
 // fact is one concept of one document on its way to a resource.
@@ -178,7 +178,7 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 			continue
 		}
 		if minimum, below := m.tooUnsure(e); below {
-			left.add(e.Label, fmt.Sprintf("score below %.2f", minimum))
+			left.add(e.Label, fmt.Sprintf("score below %g", minimum))
 			continue
 		}
 		kind := kindOf(e.Assertion)
@@ -214,7 +214,7 @@ func (m *Mapper) facts(n note, outcome *fhir.Outcome) []*fact {
 			continue
 		}
 		if minimum, below := m.tooUnsure(e); below {
-			left.add(e.Label, fmt.Sprintf("score below %.2f", minimum))
+			left.add(e.Label, fmt.Sprintf("score below %g", minimum))
 		} else {
 			left.add(e.Label, "no test is written that it is the result of")
 		}

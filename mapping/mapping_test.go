@@ -310,7 +310,7 @@ func TestOutcomeCounts(t *testing.T) {
 		"read 23 of 23 characters",
 		"Mood: 1 not written: no rule for this label",
 		"Severity: 1 not written: says more about other facts, none of its own",
-		"Sign_symptom: 1 not written: score below 0.50",
+		"Sign_symptom: 1 not written: score below 0.5",
 	}, got); diff != "" {
 		t.Error(diff)
 	}
@@ -367,7 +367,7 @@ func TestValueScores(t *testing.T) {
 	for _, issue := range outcome.Issues[1:] {
 		got = append(got, issue.Diagnostics)
 	}
-	if diff := cmp.Diff([]string{"Lab_value: 1 not written: no test is written that it is the result of", "Lab_value: 1 not written: score below 0.50"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"Lab_value: 1 not written: no test is written that it is the result of", "Lab_value: 1 not written: score below 0.5"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

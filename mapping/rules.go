@@ -147,7 +147,7 @@ func (r *Rules) validate() error {
 		if rule.Resource == Observation {
 			fault("labels.%s: an Observation needs a value: say withValue: Observation", label)
 		}
-		if s := rule.MinScore; s != nil && (*s < 0 || *s > 1) {
+		if s := rule.MinScore; s != nil && !(*s >= 0 && *s <= 1) {
 			fault("labels.%s.minScore: %g is not between 0 and 1", label, *s)
 		}
 		for _, resource := range []ResourceType{rule.Resource, rule.WithValue} {

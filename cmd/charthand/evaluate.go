@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,14 +44,16 @@ func (c *evaluateCommand) Run(ctx context.Context, s streams) error {
 		return usageError{err}
 	}
 	documents, read, err := corpus.Read(c.Format, c.Gold)
+	if read != nil {
+		for _, fault := range read.Faults {
+			fmt.Fprintln(s.err, "charthand:", fault)
+			if c.Strict {
+				return errInput
+			}
+		}
+	}
 	if err != nil {
 		return usageError{err}
-	}
-	for _, fault := range read.Faults {
-		fmt.Fprintln(s.err, "charthand:", fault)
-		if c.Strict {
-			return errInput
-		}
 	}
 	model, recognizer, err := c.load()
 	if err != nil {
@@ -58,11 +61,19 @@ func (c *evaluateCommand) Run(ctx context.Context, s streams) error {
 	}
 	defer model.Close()
 	pipeline := understanding(recognizer)
+	if err := kinds.check(documents, model.Labels); err != nil {
+		return usageError{err}
+	}
+	failed := len(read.Faults) > 0
 	var e evaluation.Evaluation
 	for _, document := range documents {
 		d := &nlp.Document{Text: note.NewText(document.Text)}
-		if err := pipeline.Annotate(ctx, d); err != nil {
-			return err
+		if err := pipeline.Annotate(ctx, d); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			fmt.Fprintf(s.err, "charthand: %s: %v\n", document.ID, err)
+			failed = true
+			continue
 		}
 		found := make([]corpus.Span, len(d.Entities))
 		for i, entity := range d.Entities {
@@ -82,7 +93,7 @@ func (c *evaluateCommand) Run(ctx context.Context, s streams) error {
 			out.Model.Name, out.Model.Version, read.Documents, read.Spans, read.Overlapping, read.Discontinuous)
 		err = out.Write(s.out)
 	}
-	if err == nil && len(read.Faults) > 0 {
+	if err == nil && failed {
 		return errInput
 	}
 	return err
@@ -103,7 +114,7 @@ func newKinds(flags []string) (kinds, error) {
 			return nil, fmt.Errorf("--kind %s: expected NAME=LABEL,LABEL", flag)
 		}
 		for label := range strings.SplitSeq(labels, ",") {
-			if label == "" {
+			if label = strings.TrimSpace(label); label == "" {
 				return nil, fmt.Errorf("--kind %s: an empty label", flag)
 			}
 			if other, twice := k[label]; twice {
@@ -113,6 +124,25 @@ func newKinds(flags []string) (kinds, error) {
 		}
 	}
 	return k, nil
+}
+
+// check refuses labels that neither the corpus nor the model has: they would count nothing, and say nothing.
+func (k kinds) check(documents []corpus.Document, model []string) error {
+	known := map[string]bool{}
+	for _, label := range model {
+		known[strings.TrimPrefix(strings.TrimPrefix(label, "B-"), "I-")] = true
+	}
+	for _, document := range documents {
+		for _, span := range document.Spans {
+			known[span.Label] = true
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(k)) {
+		if !known[label] {
+			return fmt.Errorf("--kind %s=…: neither the corpus nor the model has the label %q", k[label], label)
+		}
+	}
+	return nil
 }
 
 // of gives the spans that count, under the names that they count as.
@@ -127,5 +157,5 @@ func (k kinds) of(spans []corpus.Span) []corpus.Span {
 			kept = append(kept, s)
 		}
 	}
-	return slices.Clip(kept)
+	return kept
 }

@@ -66,7 +66,8 @@ func TestEvaluateUsage(t *testing.T) {
 	for name, test := range map[string]struct{ args, want string }{
 		"no corpus":      {"--format brat --gold " + filepath.Join(t.TempDir(), "none"), "no labelled document"},
 		"unknown format": {"--format word --gold " + fixtureNotes, "--format"},
-		"twice":          {"--format brat --gold " + fixtureNotes + " --kind a=X,Y --kind b=Y", `the label "Y"`},
+		"twice":          {"--format brat --gold " + fixtureNotes + " --kind a=Date,Age --kind b=Age", `the label "Age"`},
+		"unknown label":  {"--format brat --gold " + fixtureNotes + " --kind problem=Disease_Disorder", `the label "Disease_Disorder"`},
 		"empty kind":     {"--format brat --gold " + fixtureNotes + " --kind a=", "--kind"},
 		"no kind":        {"--format brat --gold " + fixtureNotes + " --kind a", "--kind"},
 	} {

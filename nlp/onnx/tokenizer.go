@@ -34,6 +34,7 @@ type Tokenizer struct {
 	native         *tokenizers.Tokenizer
 	prefix, suffix []int64 // special tokens around a text
 	continues      func(token string) bool
+	marksWords     bool // whether words begin with one of wordMarkers
 }
 
 // NewTokenizer reads a tokenizer.json. Padding and truncation that the file carries do not apply.
@@ -64,6 +65,7 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 		t.continues = func(token string) bool { return strings.HasPrefix(token, prefix) }
 	} else {
 		// SentencePiece and byte-level BPE mark the beginning of a word instead.
+		t.marksWords = true
 		t.continues = func(token string) bool {
 			first, _ := utf8.DecodeRuneInString(token)
 			return !wordMarkers[string(first)]
@@ -123,7 +125,7 @@ func (t *Tokenizer) Encode(text string) ([]Token, error) {
 		if start > end || end > len(text) {
 			return nil, fmt.Errorf("the tokenizer gave bytes %d to %d of a text of %d bytes", start, end, len(text))
 		}
-		if wordMarkers[encoding.Tokens[i]] && strings.TrimSpace(text[start:end]) != "" {
+		if word := strings.TrimSpace(text[start:end]); t.marksWords && wordMarkers[encoding.Tokens[i]] && word != "" && word != encoding.Tokens[i] {
 			end = start // it only says that a word begins; the next token has the character
 		}
 		sameCharacter := start < previousEnd

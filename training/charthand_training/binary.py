@@ -24,9 +24,9 @@ class Found:
 def annotate(binary: Path, model: Path, documents: Iterable[Document]) -> list[list[Found]]:
     """Gives what `charthand annotate` finds in each document."""
     lines = "".join(json.dumps({"id": d.id, "text": d.text}) + "\n" for d in documents)
-    answers = _run(binary, ["annotate", "--model", str(model), "--ndjson", "-"], lines).splitlines()
+    answers = _run(binary, ["annotate", "--model", str(model), "--ndjson", "-"], lines).rstrip("\n").split("\n")  # no other line ends: a note may hold them
     return [
-        [Found(Span(e["start"], e["end"], e["label"]), e["score"]) for e in json.loads(answer)["entities"]] for answer in answers
+        [Found(Span(e["start"], e["end"], e["label"]), e["score"]) for e in json.loads(answer)["entities"]] for answer in answers if answer
     ]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .document import Document, Report, Span
 
-_TEXT_BOUND = re.compile(r"^(T\S+)\t(\S+) ([\d;\s]+)\t(.*)$")
+_TEXT_BOUND = re.compile(r"^(T\S+)\t(\S+) ([0-9]+ [0-9]+(?:;[0-9]+ [0-9]+)*)\t(.*)$")
 
 
 def read(txt: Path, report: Report | None = None) -> Document:
@@ -23,11 +23,11 @@ def read(txt: Path, report: Report | None = None) -> Document:
         text = f.read()
     ann = txt.with_suffix(".ann")
     found: list[Span] = []
-    with open(ann, encoding="utf-8") as f:
+    with open(ann, encoding="utf-8-sig", newline="\n") as f:
         for number, line in enumerate(f, 1):
             if not line.startswith("T"):
                 continue
-            match = _TEXT_BOUND.match(line.rstrip("\n"))
+            match = _TEXT_BOUND.match(line.rstrip("\r\n"))
             bounds = [int(n) for n in re.findall(r"\d+", match[3])] if match else []
             pieces = list(zip(bounds[::2], bounds[1::2]))
             if not pieces or len(bounds) % 2 or not all(start < end <= len(text) for start, end in pieces):
@@ -53,6 +53,8 @@ def write(documents: Iterable[Document], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
     for document in documents:
+        if (folder / f"{document.id}.txt").exists():
+            raise FileExistsError(f"{folder / document.id}.txt: two documents of one name, or a folder that is not empty")
         (folder / f"{document.id}.txt").write_text(document.text, encoding="utf-8", newline="")
         lines = (
             f"T{i}\t{s.label} {s.start} {s.end}\t{' '.join(document.text[s.start : s.end].split())}\n"

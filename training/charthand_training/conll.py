@@ -21,6 +21,8 @@ from .document import Document, Report, Span
 
 DOCUMENT = "-DOCSTART-"
 
+MAX_GAP = 1 << 16  # code points of blank text between two tokens: a place beyond it is a slip
+
 _WORD = re.compile(r"\w+|[^\w\s]")
 _SENTENCE_END = re.compile(r"\n+|(?<=[.!?])\s+(?=[A-Z0-9])")
 
@@ -89,13 +91,13 @@ def read(file: Path, strict: bool = False) -> tuple[list[Document], Report]:
 def _documents(file: Path, report: Report) -> Iterator[tuple[str, list[tuple[str, int, int, str, int]]]]:
     """Gives each document's name and rows: token, start, end, tag, number of the sentence."""
     document_id, rows, at, sentence = "", [], 0, 0
-    with open(file, encoding="utf-8") as f:
+    with open(file, encoding="utf-8-sig", newline="\n") as f:
         for number, line in enumerate(f, 1):
             fields = line.rstrip("\r\n").split("\t")
             if fields[0] == DOCUMENT:
                 if rows:
                     yield document_id, rows
-                document_id, rows, at = (fields[1] if len(fields) > 1 else ""), [], 0
+                document_id, rows, at = (fields[1] if len(fields) > 1 and fields[1] not in ("O", "-X-") else ""), [], 0
                 continue
             if fields == [""]:
                 sentence += 1
@@ -116,10 +118,10 @@ def _row(fields: list[str], at: int) -> tuple[str, int, int, str] | None:
         return None
     if len(fields) == 2:
         return fields[0], at, at + len(fields[0]), tag
-    if len(fields) != 4 or not fields[1].isdigit() or not fields[2].isdigit():
+    if len(fields) != 4 or not all(re.fullmatch("[0-9]+", field) for field in fields[1:3]):
         return None
     start, end = int(fields[1]), int(fields[2])
-    if end - start != len(fields[0]) or start < at - 1:
+    if end - start != len(fields[0]) or not at - 1 <= start <= at + MAX_GAP:
         return None
     return fields[0], start, end, tag
 

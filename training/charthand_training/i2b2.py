@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .document import Document, Report, Span
+from .document import CorpusError, Document, Report, Span
 
 CONCEPTS = ("problem", "treatment", "test")
 ASSERTIONS = ("present", "absent", "possible", "conditional", "hypothetical", "associated_with_someone_else")
@@ -62,7 +62,7 @@ class Places:
             end = self.lines[int(last_line) - 1][int(last_token)][1]
         except IndexError:
             return None
-        if int(line) < 1 or start >= end or self.text[start:end].lower().split() != words.lower().split():
+        if int(line) < 1 or int(last_line) < 1 or start >= end or self.text[start:end].lower().split() != words.lower().split():
             return None
         return start, end
 
@@ -115,15 +115,23 @@ def read_relations(txt: Path, rel: Path, report: Report | None = None) -> list[R
 
 
 def read_corpus(folder: Path, strict: bool = False) -> tuple[list[Document], Report]:
-    """Reads every .txt with a .con of its name: beside it, or in the folders txt/ and concept/ as the challenge ships them."""
+    """Reads every NAME.txt below a folder that has a NAME.con somewhere below it: the parts of the challenge lay them out differently."""
     report = Report(strict=strict)
-    folder = Path(folder)
-    pairs = [(p, p.with_suffix(".con")) for p in sorted(folder.glob("*.txt"))]
-    pairs += [(p, folder / "concept" / f"{p.stem}.con") for p in sorted(folder.glob("txt/*.txt"))]
-    pairs = [(txt, con) for txt, con in pairs if con.exists()]
-    if not pairs:
+    texts, concepts = _below(Path(folder), ".txt"), _below(Path(folder), ".con")
+    names = sorted(texts.keys() & concepts.keys())
+    if not names:
         raise FileNotFoundError(f"{folder}: no .txt with a .con")
-    return [read(txt, con, report) for txt, con in pairs], report
+    return [read(texts[name], concepts[name], report) for name in names], report
+
+
+def _below(folder: Path, ending: str) -> dict[str, Path]:
+    """Finds the files of an ending below a folder, by their names without it; two of one name are an error."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob(f"*{ending}")):
+        if path.stem in found:
+            raise CorpusError(f"{found[path.stem]} and {path} have the same name: which concepts belong to which text cannot be told")
+        found[path.stem] = path
+    return found
 
 
 def _read_text(txt: Path) -> str:
@@ -133,7 +141,7 @@ def _read_text(txt: Path) -> str:
 
 def _lines(path: Path, pattern: re.Pattern[str], report: Report):
     """Gives the number and the match of every line that is not blank; those that do not match are faults."""
-    with open(path, encoding="utf-8") as f:
+    with open(path, encoding="utf-8-sig", newline="\n") as f:
         for number, line in enumerate(f, 1):
             if not line.strip():
                 continue

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .document import Document, Report, Span
 
+_NUMBER = re.compile("[0-9]+")
 _TEXT = re.compile(r"^(\S+)\|([ta])\|(.*)$")
 
 
@@ -31,7 +32,7 @@ def read_corpus(file: Path, strict: bool = False) -> tuple[list[Document], Repor
             documents.append(report.add(current, _text(parts), found))
         current, parts, found = None, {}, []
 
-    with open(file, encoding="utf-8", newline="") as f:
+    with open(file, encoding="utf-8-sig", newline="\n") as f:
         for number, line in enumerate(f, 1):
             line = line.rstrip("\r\n")
             if not line.strip():
@@ -47,13 +48,13 @@ def read_corpus(file: Path, strict: bool = False) -> tuple[list[Document], Repor
             fields = line.split("\t")
             if current is None or fields[0] != current:
                 report.fault(Path(file).name, number, "an annotation without its document")
-            elif len(fields) == 4 and not fields[1].isdigit():
+            elif len(fields) == 4 and not _NUMBER.fullmatch(fields[1]):
                 continue  # a relation
-            elif len(fields) < 5 or not fields[1].isdigit() or not fields[2].isdigit():
+            elif len(fields) < 5 or not _NUMBER.fullmatch(fields[1]) or not _NUMBER.fullmatch(fields[2]):
                 report.fault(Path(file).name, number, "not a line of PubTator")
             else:
                 start, end = int(fields[1]), int(fields[2])
-                if start >= end or _text(parts)[start:end] != fields[3]:
+                if start >= end or end > len(_text(parts)) or _text(parts)[start:end] != fields[3]:
                     report.fault(Path(file).name, number, "the mention is not at that place of the text")
                 else:
                     found.append(Span(start, end, fields[4]))
