@@ -77,7 +77,10 @@ def write(recipe: Recipe, data: Path, model: Path, charthand: Path, reports: Pat
     given = sum(len(corpora.read_split(c, data, recipe.seed, None)[0]) for c in recipe.corpora if c.path == "mtsamples-labelled")
     rows = [
         "| {} | {} | {} | {} | {} |".format(name, documents, *(_spread(folds, corpus, f) for f in FIGURES))
-        for name, corpus, documents in (("case reports", "maccrobat", 160), ("dictated notes, models of the folds", "labels", len(test)))
+        for name, corpus, documents in (
+            ("case reports", "maccrobat", folds["documents"]["maccrobat"]),
+            ("dictated notes, models of the folds", "labels", len(test)),
+        )
     ]
     rows.append(
         f"| **dictated notes, as shipped** | {len(test)} | {dictated['micro']['strict']['f1']:.3f} |"

@@ -83,6 +83,7 @@ def summarise(recipe: Recipe, data: Path, out: Path, folds: int) -> dict:
         "recipe_sha256": digest(recipe),
         "of": folds,
         "folds": measured,
+        "documents": {name: len(spans) for name, spans in sorted(pooled.items())},  # of all folds
         "types": {name: by_type(spans) for name, spans in sorted(pooled.items())},
         "mean": {n: _over(measured, n, statistics.fmean) for n in sorted(names)},
         "spread": {n: _over(measured, n, lambda v: statistics.stdev(v) if len(v) > 1 else 0.0) for n in sorted(names)},
