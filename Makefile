@@ -82,7 +82,7 @@ test-training: build train-env ## install the training environment, and pass the
 .PHONY: recipe
 recipe: build train-env ## one recipe from corpus to model: make recipe NAME=n2c2-bert OUT=/tmp/model [BASE=folder of the base model]
 	@[ -n "$(NAME)" ] && [ -n "$(OUT)" ] || { echo "make recipe NAME=$$(cd training/recipes && ls | sed s/.yaml// | paste -sd'|') OUT=folder [BASE=folder]" >&2; exit 2; }
-	cd training && $(TRAIN) -m charthand_training run recipes/$(NAME).yaml --data $(DATA) --out $(abspath $(OUT)) $(if $(BASE),--base $(abspath $(BASE)))
+	cd training && $(TRAIN) -m charthand_training run recipes/$(NAME).yaml --data $(DATA) --out $(abspath $(OUT)) $(if $(BASE),--base $(or $(abspath $(wildcard $(BASE))),$(BASE)))
 
 .PHONY: folds
 folds: build train-env ## cross-validate the default recipe and calibrate its scores (hours; goes on where it stopped)

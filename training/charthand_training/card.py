@@ -53,7 +53,7 @@ F1 strict and by overlap; dictated notes are labelled in {dictated_types} of the
 
 A score is the probability that the mention is right by overlap, fitted to what the models of the folds found in documents that they had
 not seen ([calibration.json](../../training/reports/default/calibration.json), [plot](../../training/reports/default/reliability.png)). Expected calibration error {before:.3f} before,
-{after:.3f} after, measured on folds that were not fitted to. A fact is written from a type's minimum score on: the lowest at which at least
+{after:.3f} after{unseen}. A fact is written from a type's minimum score on: the lowest at which at least
 {precision:.0%} of its mentions are right on the folds, or 0.5 where no score reaches that (marked –).
 
 ## What it is not for
@@ -106,6 +106,11 @@ def write(recipe: Recipe, data: Path, model: Path, charthand: Path, reports: Pat
         by_type="\n".join(_types(folds["types"], dictated["types"], calibration)),
         before=calibration["expected_error"]["before"],
         after=calibration["expected_error"]["after"],
+        unseen=(
+            ", measured on folds that were not fitted to"
+            if len(calibration["folds"]) > 1
+            else ", measured on the very documents that it was fitted to, as one fold has run alone"
+        ),
         precision=calibration["precision"],
     )
     (model / "README.md").write_text(card, encoding="utf-8")

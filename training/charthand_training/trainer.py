@@ -49,6 +49,8 @@ class PartialTrainer(Trainer):
     """Trains on documents that are labelled in some types alone: there, what is not marked is taught as "outside, or of a type
     that was not labelled" (the sum of their probabilities), so that an unlabelled type is not unlearned."""
 
+    loss_is_scaled_for_ga = False  # it is the mean of one batch; with gradient accumulation the mean over them is taken outside
+
     def __init__(self, *args, hidden: Sequence[int], **kwargs):
         super().__init__(*args, **kwargs)
         self.hidden = list(hidden)  # the tags that may hide behind an unmarked token of a partial document

@@ -84,7 +84,7 @@ class RecipeTest(unittest.TestCase):
     def end_to_end(self, name: str, architecture: str, **changes) -> tuple[Recipe, Path]:
         """Runs a recipe on a tiny base model and checks that charthand answers as the fine-tuned model does."""
         recipe = dataclasses.replace(
-            Recipe.read(RECIPES / f"{name}.yaml"), epochs=40.0, learning_rate=5e-3, gradient_accumulation=1, **changes
+            Recipe.read(RECIPES / f"{name}.yaml"), epochs=40.0, learning_rate=5e-3, **changes
         )
         trained, exported = self.folder / name / "trained", self.folder / name / "model"
         train(recipe, self.data, trained, base=str(tiny.encoder(architecture, self.folder / f"tiny-{architecture}")))
