@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/daulet/tokenizers"
@@ -132,11 +133,19 @@ func (t *Tokenizer) Encode(text string) ([]Token, error) {
 		start, end = max(start, previousEnd), max(end, previousEnd)
 		tokens = append(tokens, Token{
 			ID: int64(id), Start: start, End: end,
-			Continues: i > 0 && (sameCharacter || t.continues(encoding.Tokens[i])),
+			Continues: i > 0 && (sameCharacter || t.continues(encoding.Tokens[i]) && (!t.marksWords || oneWord(text, start))),
 		})
 		previousEnd = end
 	}
 	return tokens, nil
+}
+
+// oneWord reports whether letters, digits or their marks stand on both sides of a byte. Where a tokenizer's words run from
+// blank to blank, a sign ends a word all the same: a comma is no part of what stands before it. training/ has the same rule.
+func oneWord(text string, at int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:at])
+	after, _ := utf8.DecodeRuneInString(text[at:])
+	return unicode.In(before, unicode.L, unicode.N, unicode.M) && unicode.In(after, unicode.L, unicode.N, unicode.M)
 }
 
 // Close frees the native memory. Nothing else may be called afterwards.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -12,6 +13,23 @@ from . import tagging
 from .document import Document
 
 IGNORED = -100  # the tag of what is not counted in the loss, as in Hugging Face's collators
+
+
+def continuations(text: str, offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> list[bool]:
+    """Says of each token whether it goes on with the word of the one before it.
+
+    A tokenizer's own words may run from blank to blank (SentencePiece): a sign ends a word here all the same, so that a comma is no part
+    of what stands before it. nlp/onnx has the same rule.
+    """
+    return [
+        i > 0 and words[i] == words[i - 1] and (start < offsets[i - 1][1] or _one_word(text, start))
+        for i, (start, _) in enumerate(offsets)
+    ]
+
+
+def _one_word(text: str, at: int) -> bool:
+    """Whether letters, digits or their marks stand on both sides of a place."""
+    return all(c.isalnum() or unicodedata.combining(c) for c in text[at - 1 : at + 1])
 
 
 class Windows(torch.utils.data.Dataset):
@@ -37,7 +55,7 @@ class Windows(torch.utils.data.Dataset):
         self.places: list[tuple[int, int, int]] = []
         for document, partial in documents:
             encoding = tokenizer.backend_tokenizer.encode(document.text, add_special_tokens=False)
-            continues = [i > 0 and word == encoding.word_ids[i - 1] for i, word in enumerate(encoding.word_ids)]
+            continues = continuations(document.text, encoding.offsets, encoding.word_ids)
             tags = tagging.encode(encoding.offsets, continues, document.spans)
             unbroken = [c or tag.startswith("I-") for c, tag in zip(continues, tags)]
             self.texts.append((encoding.ids, [tag_ids[t] for t in tags], unbroken, partial))

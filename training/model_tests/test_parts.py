@@ -16,7 +16,7 @@ from charthand_training.document import Document, Span
 from charthand_training.recipe import Recipe
 from charthand_training.trainer import PartialTrainer
 from charthand_training.warmup import Collator, Encoder
-from charthand_training.windows import IGNORED, Windows
+from charthand_training.windows import IGNORED, Windows, continuations
 
 from . import tiny
 
@@ -56,6 +56,30 @@ class WindowsTest(unittest.TestCase):
         read = [[w[i]["input_ids"] for i in range(len(w))] for w in (first, again, other)]
         self.assertEqual(read[0], read[1])
         self.assertNotEqual(read[0], read[2])
+
+
+class ContinuationsTest(unittest.TestCase):
+    def test_a_sign_is_no_part_of_the_word_before_it(self):
+        text = "Left-sided pain, fever. Tromsø 5mg"
+        words = ["Left", "-", "sided", "pain", ",", "fever", ".", "Tromsø", "5mg"]
+        for architecture in tiny.ARCHITECTURES:
+            encoding = tiny.tokenizer(architecture).backend_tokenizer.encode(text, add_special_tokens=False)
+            pieces: list[list[int]] = []
+            for (start, end), goes_on in zip(encoding.offsets, continuations(text, encoding.offsets, encoding.word_ids)):
+                if goes_on:
+                    pieces[-1][1] = end
+                elif text[start:end].strip():
+                    pieces.append([start, end])
+            self.assertEqual([text[a:b].strip() for a, b in pieces if text[a:b] != text[a : a + 1] or text[a] != " "], words, architecture)
+
+    def test_mentions_survive_the_tags(self):
+        text = "Severe pain, fever."
+        gold = [Span(7, 11, "Sign"), Span(13, 18, "Sign")]
+        for architecture in tiny.ARCHITECTURES:
+            encoding = tiny.tokenizer(architecture).backend_tokenizer.encode(text, add_special_tokens=False)
+            goes_on = continuations(text, encoding.offsets, encoding.word_ids)
+            spans = tagging.decode(encoding.offsets, tagging.encode(encoding.offsets, goes_on, gold))
+            self.assertEqual([text[s.start : s.end].strip() for s in spans], ["pain", "fever"], architecture)
 
 
 class LossTest(unittest.TestCase):
