@@ -79,7 +79,7 @@ def write(recipe: Recipe, data: Path, model: Path, charthand: Path, reports: Pat
         "| {} | {} | {} | {} | {} |".format(name, documents, *(_spread(folds, corpus, f) for f in FIGURES))
         for name, corpus, documents in (
             ("case reports", "maccrobat", folds["documents"]["maccrobat"]),
-            ("dictated notes, models of the folds", "labels", len(test)),
+            ("dictated notes, models of the folds", "labels", folds["documents"]["labels"]),
         )
     ]
     rows.append(

@@ -63,3 +63,9 @@ def join(transcriptions: dict[str, str], labels: Path) -> Iterator[Labelled]:
                 raise LabelError(f"{place}: the span {span.start} to {span.end} is out of order or out of the text")
             previous = span.end
         yield Labelled(Document(f"{entry['note']}", text, spans), entry["test"])
+
+
+def passages(text: str, words: int = 12) -> set[str]:
+    """Gives every run of that many words: what two texts share when the one was made from the other. The source repeats notes."""
+    split = text.lower().split()
+    return {" ".join(split[i : i + words]) for i in range(len(split) - words + 1)}

@@ -5,12 +5,16 @@ Aghajanyan et al. 2021; domain-adaptive pre-training, Gururangan et al. 2020). T
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from transformers import AutoModel, PreTrainedTokenizerFast, Trainer, set_seed
 
 from . import corpora, tagging
+from .document import Document
 from .recipe import Recipe
 from .trainer import arguments
 from .windows import Windows
@@ -81,12 +85,15 @@ class Collator:
 
 
 def warm_up(recipe: Recipe, base: str, tokenizer: PreTrainedTokenizerFast, data: Path, out: Path) -> Path:
-    """Trains as the recipe's `warm_up` says and saves the encoder in `out`, which it returns; one that is there already is
-    used as it is."""
-    if (out / "config.json").exists():
+    """Trains as the recipe's `warm_up` says and saves the encoder in `out`, which it returns; one that is there already, made from
+    the same things, is used as it is."""
+    settings = recipe.warm_up
+    notes = [d for folder in settings.notes for d in corpora.read_notes(data, folder)]
+    made_from = _digest(recipe, notes)
+    marker = out / "made-from.txt"  # written last
+    if marker.exists() and marker.read_text(encoding="utf-8") == made_from:
         print(f"warm-up: {out} is used as it is")
         return out
-    settings = recipe.warm_up
     set_seed(recipe.seed)
     items: list[dict] = []
     columns: list[int] = []
@@ -97,9 +104,8 @@ def warm_up(recipe: Recipe, base: str, tokenizer: PreTrainedTokenizerFast, data:
         windows = Windows([(d, False) for d in documents], tokenizer, {t: first + i for i, t in enumerate(tags)}, recipe.window)
         items += [item | {"corpus": number} for item in windows.items]
         columns.append(len(tags))
-    for folder in settings.notes:
-        notes = [(d, False) for d in corpora.read_notes(data, folder)]
-        items += [item | {"corpus": -1} for item in Windows(notes, tokenizer, {tagging.OUTSIDE: 0}, recipe.window).items]
+    unlabelled = Windows([(d, False) for d in notes], tokenizer, {tagging.OUTSIDE: 0}, recipe.window)
+    items += [item | {"corpus": -1} for item in unlabelled.items]
     print(f"warm-up: {len(items)} windows, {len(columns)} corpora, {settings.epochs} epochs")
     encoder = AutoModel.from_pretrained(base, **recipe.config)
     trainer = Trainer(
@@ -119,4 +125,11 @@ def warm_up(recipe: Recipe, base: str, tokenizer: PreTrainedTokenizerFast, data:
     trainer.train()
     encoder.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    marker.write_text(made_from, encoding="utf-8")
     return out
+
+
+def _digest(recipe: Recipe, notes: list[Document]) -> str:
+    """Tells warm-ups apart: by their settings, and by the notes, of which those that have excerpts for testing are left out."""
+    content = [recipe.base_model, recipe.config, recipe.window, recipe.seed, asdict(recipe.warm_up), [d.id for d in notes]]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

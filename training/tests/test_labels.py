@@ -74,6 +74,11 @@ class CommittedTest(unittest.TestCase):
         self.assertEqual(len(names), len(set(names)))
         self.assertLessEqual({x.document.id for x in second}, set(names))
         self.assertAlmostEqual(sum(x.test for x in first) / len(first), 0.2, delta=0.01)
+        trained = set().union(*(labels.passages(x.document.text) for x in first if not x.test))
+        for x in first:
+            passages = labels.passages(x.document.text)
+            if x.test and passages:
+                self.assertLess(len(passages & trained) / len(passages), 0.2, f"note {x.document.id} is trained on as another note")
         for x in first + second:
             for span in x.document.spans:
                 words = x.document.text[span.start : span.end]
