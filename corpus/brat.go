@@ -21,11 +21,7 @@ func (r *reader) brat(folder string) error {
 		if !exists(ann) {
 			continue
 		}
-		text, err := readText(txt)
-		if err != nil {
-			return err
-		}
-		marks, err := readMarks(ann)
+		text, marks, err := readPair(txt, ann)
 		if err != nil {
 			return err
 		}

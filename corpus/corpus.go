@@ -156,6 +156,14 @@ func readMarks(path string) (string, error) {
 	return strings.TrimPrefix(text, "\ufeff"), err
 }
 
+// readPair reads a text and the file of its annotations.
+func readPair(textPath, marksPath string) (text, marks string, err error) {
+	if text, err = readText(textPath); err == nil {
+		marks, err = readMarks(marksPath)
+	}
+	return text, marks, err
+}
+
 // lines gives the lines of a text without their ends, numbered from 1.
 func lines(text string) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {

@@ -34,11 +34,7 @@ func (r *reader) i2b2(folder string) error {
 		if con == "" {
 			continue
 		}
-		text, err := readText(txt)
-		if err != nil {
-			return err
-		}
-		marks, err := readMarks(con)
+		text, marks, err := readPair(txt, con)
 		if err != nil {
 			return err
 		}

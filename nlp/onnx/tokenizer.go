@@ -33,9 +33,10 @@ var ErrInvalidUTF8 = errors.New("the text is not valid UTF-8")
 // Tokenizer is a Hugging Face fast tokenizer. It is safe for concurrent use until it is closed.
 type Tokenizer struct {
 	native         *tokenizers.Tokenizer
-	prefix, suffix []int64 // special tokens around a text
-	continues      func(token string) bool
-	marksWords     bool // whether words begin with one of wordMarkers
+	prefix, suffix []int64         // special tokens around a text
+	markers        map[string]bool // wordMarkers where words begin with one of them, else nil
+	// continues reports whether a token, which begins at a byte of the text, goes on with the word of the one before it.
+	continues func(token, text string, at int) bool
 }
 
 // NewTokenizer reads a tokenizer.json. Padding and truncation that the file carries do not apply.
@@ -63,13 +64,13 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 	t := &Tokenizer{native: native}
 	if model.Type == "WordPiece" && model.Prefix != nil && *model.Prefix != "" {
 		prefix := *model.Prefix
-		t.continues = func(token string) bool { return strings.HasPrefix(token, prefix) }
+		t.continues = func(token, _ string, _ int) bool { return strings.HasPrefix(token, prefix) }
 	} else {
 		// SentencePiece and byte-level BPE mark the beginning of a word instead.
-		t.marksWords = true
-		t.continues = func(token string) bool {
+		t.markers = wordMarkers
+		t.continues = func(token, text string, at int) bool {
 			first, _ := utf8.DecodeRuneInString(token)
-			return !wordMarkers[string(first)]
+			return !wordMarkers[string(first)] && oneWord(text, at)
 		}
 	}
 	if err := t.findSpecialTokens(); err != nil {
@@ -126,14 +127,17 @@ func (t *Tokenizer) Encode(text string) ([]Token, error) {
 		if start > end || end > len(text) {
 			return nil, fmt.Errorf("the tokenizer gave bytes %d to %d of a text of %d bytes", start, end, len(text))
 		}
-		if word := strings.TrimSpace(text[start:end]); t.marksWords && wordMarkers[encoding.Tokens[i]] && word != "" && word != encoding.Tokens[i] {
-			end = start // it only says that a word begins; the next token has the character
+		token := encoding.Tokens[i]
+		if t.markers[token] {
+			if word := strings.TrimSpace(text[start:end]); word != "" && word != token {
+				end = start // it only says that a word begins; the next token has the character
+			}
 		}
 		sameCharacter := start < previousEnd
 		start, end = max(start, previousEnd), max(end, previousEnd)
 		tokens = append(tokens, Token{
 			ID: int64(id), Start: start, End: end,
-			Continues: i > 0 && (sameCharacter || t.continues(encoding.Tokens[i]) && (!t.marksWords || oneWord(text, start))),
+			Continues: i > 0 && (sameCharacter || t.continues(token, text, start)),
 		})
 		previousEnd = end
 	}
