@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from .binary import Found
 from .document import Document
+from .score import matches
 
 BINS = 10
 LEAST_KEPT = 20  # mentions that a minimum score has to rest on
@@ -38,16 +39,9 @@ def gather(answers: dict[int, dict[str, list[tuple[Document, list[Found]]]]]) ->
         for name, pairs in corpora.items():
             marked = {s.label for d, _ in pairs for s in d.spans}
             for document, found in pairs:
-                free = list(document.spans)
-                for f in found:
-                    if f.span.label not in marked:
-                        continue
-                    hit = next(
-                        (g for g in free if g.label == f.span.label and g.start < f.span.end and f.span.start < g.end), None
-                    )
-                    if hit is not None:
-                        free.remove(hit)
-                    rows.append((f.span.label, f.score, float(hit is not None), name, fold))
+                counted = [f for f in found if f.span.label in marked]
+                hits = matches(document.spans, [f.span for f in counted])
+                rows += [(f.span.label, f.score, float(hit is not None), name, fold) for f, hit in zip(counted, hits, strict=True)]
     labels, scores, right, names, folds = (np.array(column) for column in zip(*rows))
     weight = np.ones(len(rows))
     for name in set(names):

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from .document import Span
+from .score import matches
 
 NONE = "(nothing)"
 
@@ -52,21 +53,13 @@ def confusions(pairs: list[tuple[list[Span], list[Span]]]) -> Counter[tuple[str,
     """
     counts: Counter[tuple[str, str]] = Counter()
     for gold, found in pairs:
-        free = list(gold)
-        rest = []
-        for span in found:
-            hit = next((g for g in free if g.label == span.label and g.start < span.end and span.start < g.end), None)
-            if hit is None:
-                rest.append(span)
-            else:
-                free.remove(hit)
-                counts[hit.label, span.label] += 1
-        for span in rest:
-            hit = next((g for g in free if g.start < span.end and span.start < g.end), None)
-            if hit is not None:
-                free.remove(hit)
-            counts[hit.label if hit else NONE, span.label] += 1
-        counts.update((g.label, NONE) for g in free)
+        hits = matches(gold, found)
+        free = [g for g in gold if g not in hits]
+        rest = [span for span, hit in zip(found, hits, strict=True) if hit is None]
+        others = matches(free, rest, any_label=True)
+        counts.update((span.label, span.label) for span, hit in zip(found, hits, strict=True) if hit is not None)
+        counts.update((hit.label if hit else NONE, span.label) for span, hit in zip(rest, others, strict=True))
+        counts.update((g.label, NONE) for g in free if g not in others)
     return counts
 
 

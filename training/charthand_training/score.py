@@ -44,6 +44,21 @@ class Score:
         return total
 
 
+def matches(gold: Iterable[Span], found: Iterable[Span], any_label: bool = False) -> list[Span | None]:
+    """Gives, for each found span, the first gold one that it shares a character with, and the label unless `any_label`; None where
+    there is none. Each gold span is given at most once."""
+    free = list(gold)
+    hits: list[Span | None] = []
+    for span in found:
+        hit = next(
+            (g for g in free if (any_label or g.label == span.label) and g.start < span.end and span.start < g.end), None
+        )
+        if hit is not None:
+            free.remove(hit)
+        hits.append(hit)
+    return hits
+
+
 def score(pairs: Iterable[tuple[list[Span], list[Span]]], overlap: bool = False) -> Score:
     """Scores (gold, predicted) span lists, one pair a document. By overlap, each gold span is matched at most once."""
     result = Score()
@@ -60,10 +75,7 @@ def score(pairs: Iterable[tuple[list[Span], list[Span]]], overlap: bool = False)
             for span in (Counter(gold) & Counter(predicted)).elements():
                 counts(span.label).true_positive += 1
             continue
-        free = sorted(gold)
-        for span in sorted(predicted):
-            hit = next((g for g in free if g.label == span.label and g.start < span.end and span.start < g.end), None)
+        for hit in matches(sorted(gold), sorted(predicted)):
             if hit is not None:
-                free.remove(hit)
-                counts(span.label).true_positive += 1
+                counts(hit.label).true_positive += 1
     return result

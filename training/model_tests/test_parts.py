@@ -131,7 +131,7 @@ class WarmUpTest(unittest.TestCase):
 
 class CalibrationTest(unittest.TestCase):
     def sample(self) -> calibrate.Sample:
-        """Scores that are too sure: a score of s is right with a probability of half of it, above one half."""
+        """Scores that are too sure: of those of type A, a score s is right with a probability of s - 0.25; type B is never right."""
         random = np.random.default_rng(1)
         score = random.uniform(0.5, 1, 4000)
         right = (random.uniform(size=4000) < score - 0.25).astype(float)

@@ -15,6 +15,7 @@ from seqeval.scheme import IOB2
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 from charthand_training import binary, brat, conll, report, tagging
+from charthand_training.__main__ import main
 from charthand_training.document import Document
 from charthand_training.export import export
 from charthand_training.recipe import Recipe
@@ -173,11 +174,8 @@ class RecipeTest(unittest.TestCase):
         (self.folder / "folds.json").write_text(json.dumps([names[::2], names[1::2]]), encoding="utf-8")
         (self.folder / "default.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
 
-        def command(name: str, *more: str) -> str:
-            from charthand_training.__main__ import main
-
+        def command(name: str, *more: str) -> None:
             self.assertEqual(main([name, str(self.folder / "default.yaml"), "--data", str(self.data), *more]), 0, name)
-            return name
 
         folds, out = str(self.folder / "folds"), self.folder / "calibrated"
         command("folds", "--out", folds, "--charthand", str(CHARTHAND))
@@ -186,8 +184,6 @@ class RecipeTest(unittest.TestCase):
         command("calibrate", "--folds", folds, "--out", str(out))
         command("train", "--out", str(self.folder / "whole"))
         exported = self.folder / "whole-model"
-        from charthand_training.__main__ import main
-
         arguments = ["export", str(self.folder / "whole"), "--out", str(exported), "--calibration", str(out / "calibration.json")]
         self.assertEqual(main(arguments), 0)
         settings = json.loads((exported / "charthand.json").read_text(encoding="utf-8"))
