@@ -69,6 +69,7 @@ func TestBrat(t *testing.T) {
 			"T6 Sign_symptom 1 2",                               // malformed
 			"T7\tSign_symptom 9 9\t",                            // malformed
 			"T8\tSign_symptom 99999999999999999999999 999\twow", // malformed
+			"T9\tSign_symptom 51 56\tcough",                    // other words
 		}, "\n"),
 		"unlabelled.txt": "No marks here.",
 	})
@@ -76,7 +77,8 @@ func TestBrat(t *testing.T) {
 	check(t, "id", "note-1", id)
 	check(t, "mentions", []mention{{"severe pain in chest and", "Sign_symptom"}, {"arms", "Biological_structure"}, {"fever", "Sign_symptom"}}, mentions)
 	const what = "not a text-bound annotation within the text"
-	check(t, "faults", []string{"note-1.ann:6: " + what, "note-1.ann:7: " + what, "note-1.ann:8: " + what, "note-1.ann:9: " + what}, faults)
+	check(t, "faults", []string{"note-1.ann:6: " + what, "note-1.ann:7: " + what, "note-1.ann:8: " + what, "note-1.ann:9: " + what,
+		"note-1.ann:10: the words are not at that place of the text"}, faults)
 	check(t, "overlapping", 1, report.Overlapping)
 	check(t, "discontinuous", 1, report.Discontinuous)
 }

@@ -123,6 +123,5 @@ func (p placeTable) at(line, token string) ([]int, bool) {
 
 // sameWords compares without regard to case and blanks, as the challenge's files need it.
 func sameWords(a, b string) bool {
-	words := func(s string) []string { return strings.FieldsFunc(strings.ToLower(s), isBlank) }
-	return slices.Equal(words(a), words(b))
+	return slices.Equal(words(strings.ToLower(a)), words(strings.ToLower(b)))
 }

@@ -60,13 +60,12 @@ func (r *reader) pubtator(path string) error {
 			text = title + "\n" + abstract
 			offsets = byteOffsets(text)
 		}
-		span, ok := bounds(fields[1]+" "+fields[2], offsets)
-		if !ok || text[span.Start:span.End] != fields[3] {
+		places := bounds(fields[1]+" "+fields[2], offsets)
+		if len(places) == 0 || text[places[0].Start:places[0].End] != fields[3] {
 			r.fault(path, number, "the mention is not at that place of the text")
 			continue
 		}
-		span.Label = fields[4]
-		found = append(found, span)
+		found = append(found, Span{places[0].Start, places[0].End, fields[4]})
 	}
 	finish()
 	return nil

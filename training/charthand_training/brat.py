@@ -33,6 +33,9 @@ def read(txt: Path, report: Report | None = None) -> Document:
             if not pieces or len(bounds) % 2 or not all(start < end <= len(text) for start, end in pieces):
                 report.fault(ann.name, number, "not a text-bound annotation within the text")
                 continue
+            if match[4].split() != " ".join(text[start:end] for start, end in pieces).split():
+                report.fault(ann.name, number, "the words are not at that place of the text")
+                continue
             if len(pieces) > 1:
                 report.discontinuous += 1
             found.append(Span(min(bounds), max(bounds), match[2]))

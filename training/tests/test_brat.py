@@ -44,11 +44,12 @@ class ReadTest(unittest.TestCase):
         self.assertEqual(report.trimmed, 2)
 
     def test_malformed_lines_are_named(self):
-        lines = "T1\tA 0 99\tx\nT2\tA five\tx\nT3\tA 3 1\tx\nT4\tA 0 1\ta\n"
+        lines = "T1\tA 0 99\tx\nT2\tA five\tx\nT3\tA 3 1\tx\nT4\tA 0 1\ta\nT5\tA 1 2\tx\n"
         report = Report()
         path = self.write("abcd", lines)
         self.assertEqual(brat.read(path, report).spans, [Span(0, 1, "A")])
-        self.assertEqual([f.split(": ")[0] for f in report.faults], ["a.ann:1", "a.ann:2", "a.ann:3"])
+        self.assertEqual([f.split(": ")[0] for f in report.faults], ["a.ann:1", "a.ann:2", "a.ann:3", "a.ann:5"])
+        self.assertIn("words", report.faults[3])
         with self.assertRaisesRegex(CorpusError, "a.ann:1"):
             brat.read(path, Report(strict=True))
 
