@@ -13,6 +13,7 @@ The text of the corpus is restricted: none of it is in this repository.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +123,22 @@ def read_corpus(folder: Path, strict: bool = False) -> tuple[list[Document], Rep
     if not names:
         raise FileNotFoundError(f"{folder}: no .txt with a .con")
     return [read(texts[name], concepts[name], report) for name in names], report
+
+
+def read_statements(folder: Path, report: Report) -> Iterator[dict]:
+    """Gives what the .ast and .rel files below a folder say, document by document; places are [start, end) in code points:
+
+    {"document": "record-1", "span": [38, 48], "label": "problem", "assertion": "absent"}
+    {"document": "record-1", "first": [60, 67], "relation": "TrAP", "second": [78, 82]}
+    """
+    texts, assertions, relations = (_below(Path(folder), ending) for ending in (".txt", ".ast", ".rel"))
+    for name in sorted(texts):
+        if name in assertions:
+            for a in read_assertions(texts[name], assertions[name], report):
+                yield {"document": name, "span": [a.span.start, a.span.end], "label": a.span.label, "assertion": a.value}
+        if name in relations:
+            for r in read_relations(texts[name], relations[name], report):
+                yield {"document": name, "first": list(r.first), "relation": r.kind, "second": list(r.second)}
 
 
 def _below(folder: Path, ending: str) -> dict[str, Path]:

@@ -1,10 +1,14 @@
 """i2b2 2010 and n2c2 2018 files, written here in exactly the published formats; the texts are invented."""
 
+import contextlib
+import io
+import json
 import tempfile
 import unittest
 from pathlib import Path
 
 from charthand_training import brat, conll, i2b2
+from charthand_training.__main__ import main
 from charthand_training.document import CorpusError, Report, Span
 
 TEXT = "Admission Date :\n2031-02-03\nHe denies  chest pain , and took Aspirin 81 mg for pain .\nCT of the chest was normal .\n"
@@ -46,6 +50,20 @@ class I2b2Test(unittest.TestCase):
         rel = self.write("record-1.rel", 'c="aspirin" 3:7 3:7||r="TrAP"||c="pain" 3:11 3:11\n')
         (relation,) = i2b2.read_relations(txt, rel, Report(strict=True))
         self.assertEqual((relation.kind, TEXT[slice(*relation.first)], TEXT[slice(*relation.second)]), ("TrAP", "Aspirin", "pain"))
+
+    def test_convert_writes_assertions_and_relations_beside(self):
+        self.write("in/txt/record-1.txt", TEXT)
+        self.write("in/concept/record-1.con", CON)
+        self.write("in/ast/record-1.ast", 'c="chest pain" 3:2 3:3||t="problem"||a="absent"\nnonsense\n')
+        self.write("in/rel/record-1.rel", 'c="aspirin" 3:7 3:7||r="TrAP"||c="pain" 3:11 3:11\n')
+        out = self.folder / "corpus.conll"
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as faults:
+            self.assertEqual(main(["convert", "i2b2", str(self.folder / "in"), "--out", str(out)]), 1)
+            self.assertEqual(main(["convert", "i2b2", str(self.folder / "in"), "--out", str(out), "--strict"]), 1)
+        self.assertIn("record-1.ast:2", faults.getvalue())
+        rows = [json.loads(line) for line in (self.folder / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
+        self.assertEqual((TEXT[slice(*rows[0]["span"])], rows[0]["assertion"], rows[0]["document"]), ("chest pain", "absent", "record-1"))
+        self.assertEqual((TEXT[slice(*rows[1]["first"])], rows[1]["relation"], TEXT[slice(*rows[1]["second"])]), ("Aspirin", "TrAP", "pain"))
 
     def test_quotes_and_bars_in_a_concept(self):
         txt = self.write("q.txt", 'a "bad" day||night fever\n')
