@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"charthand/extract"
 	"charthand/fhir"
@@ -21,9 +19,6 @@ type annotateCommand struct {
 	Document bool   `help:"The input is a DocumentReference, or a Bundle of them."`
 	File     string `arg:"" help:"File to read, - for standard input."`
 }
-
-// maxLine bounds a line of NDJSON, in bytes.
-const maxLine = 64 << 20
 
 // Run implements the command.
 func (c *annotateCommand) Run(ctx context.Context, s streams) error {
@@ -44,7 +39,7 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 	a.out.SetEscapeHTML(false)
 	switch {
 	case c.NDJSON:
-		return a.lines(ctx, in, s.err)
+		return eachLine(in, s.err, func(id, text string) error { return a.write(ctx, id, note.NewText(text)) })
 	case c.Document:
 		return a.documents(ctx, in, s.err)
 	}
@@ -76,37 +71,6 @@ func (a annotator) write(ctx context.Context, id string, text note.Text) error {
 		return err
 	}
 	return a.out.Encode(d.Annotation(id))
-}
-
-// lines annotates {"id","text"} lines; a line that cannot be read is named and the others go on.
-func (a annotator) lines(ctx context.Context, in io.Reader, messages io.Writer) error {
-	scanner := bufio.NewScanner(in)
-	scanner.Buffer(nil, maxLine)
-	failed := false
-	for number := 1; scanner.Scan(); number++ {
-		if strings.TrimSpace(scanner.Text()) == "" {
-			continue
-		}
-		var input struct {
-			ID   string  `json:"id"`
-			Text *string `json:"text"`
-		}
-		if err := json.Unmarshal(scanner.Bytes(), &input); err != nil || input.Text == nil {
-			fmt.Fprintf(messages, "charthand: line %d: expected an object with \"id\" and \"text\", both strings\n", number)
-			failed = true
-			continue
-		}
-		if err := a.write(ctx, input.ID, note.NewText(*input.Text)); err != nil {
-			return err
-		}
-	}
-	if err := scanner.Err(); err != nil {
-		return err
-	}
-	if failed {
-		return errInput
-	}
-	return nil
 }
 
 func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writer) error {

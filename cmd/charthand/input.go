@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -91,4 +92,38 @@ func anyObject(data []byte) bool {
 		}
 	}
 	return false
+}
+
+// maxLine bounds a line of NDJSON, in bytes.
+const maxLine = 64 << 20
+
+// eachLine calls a function with each {"id","text"} line of NDJSON. A line that cannot be read is named and the others go on.
+func eachLine(in io.Reader, messages io.Writer, each func(id, text string) error) error {
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, maxLine)
+	failed := false
+	for number := 1; scanner.Scan(); number++ {
+		if strings.TrimSpace(scanner.Text()) == "" {
+			continue
+		}
+		var input struct {
+			ID   string  `json:"id"`
+			Text *string `json:"text"`
+		}
+		if err := json.Unmarshal(scanner.Bytes(), &input); err != nil || input.Text == nil {
+			fmt.Fprintf(messages, "charthand: line %d: expected an object with \"id\" and \"text\", both strings\n", number)
+			failed = true
+			continue
+		}
+		if err := each(input.ID, *input.Text); err != nil {
+			return err
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return err
+	}
+	if failed {
+		return errInput
+	}
+	return nil
 }

@@ -37,7 +37,9 @@ type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Serve the FHIR operation over HTTP."`
 	Extract  extractCommand  `cmd:"" help:"Turn DocumentReferences into transaction Bundles, one a line."`
 	Annotate annotateCommand `cmd:"" help:"Show what was found in a text, as JSON."`
+	NER      nerCommand      `cmd:"" name:"ner" help:"Answer as Hugging Face's token-classification pipeline does, as JSON."`
 	Evaluate evaluateCommand `cmd:"" help:"Measure a model on labelled notes: precision, recall, F1."`
+	Model    modelCommand    `cmd:"" help:"Say what is in a model folder, and check its answers."`
 	Version  versionCommand  `cmd:"" help:"Print the version of charthand and of the model inside."`
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -17,19 +18,28 @@ type modelFlags struct {
 	Window int    `help:"Length of the windows that the model reads, in tokens; what the model folder says by default." placeholder:"N"`
 }
 
-// load opens the model and the stage that runs it.
-func (f modelFlags) load() (*onnx.Model, *nlp.Recognizer, error) {
+// open opens the model.
+func (f modelFlags) open() (*onnx.Model, error) {
 	folder, name := models.Default(), "the model inside"
 	if f.Model != "" {
 		folder, name = os.DirFS(f.Model), "the model "+f.Model
 	}
 	model, err := onnx.Load(folder, 0)
 	if err != nil {
-		return nil, nil, usageError{fmt.Errorf("%s cannot be used:\n%w", name, err)}
+		return nil, usageError{fmt.Errorf("%s cannot be used:\n%w", name, err)}
+	}
+	return model, nil
+}
+
+// load opens the model and the stage that runs it.
+func (f modelFlags) load() (*onnx.Model, *nlp.Recognizer, error) {
+	model, err := f.open()
+	if err != nil {
+		return nil, nil, err
 	}
 	recognizer, err := nlp.NewRecognizer(model, f.Window)
 	if err != nil {
-		return nil, nil, usageError{fmt.Errorf("%s cannot be used: %w", name, err)}
+		return nil, nil, errors.Join(usageError{err}, model.Close())
 	}
 	return model, recognizer, nil
 }

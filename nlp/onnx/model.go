@@ -64,6 +64,11 @@ type Model struct {
 	// MaxTokens is the longest window that the model takes, special tokens not counted.
 	MaxTokens int
 	Settings  Settings
+	// Architecture is what the folder's config calls it ("bert", "deberta-v2"), Graph the file of its graph, Inputs what that takes.
+	Architecture, Graph string
+	Inputs              []string
+	// Size is how many bytes the files have that were read.
+	Size int64
 	// Digest is the SHA-256 of all the files that were read, in hexadecimal: another answer comes from another digest.
 	Digest string
 	digest hash.Hash
@@ -109,6 +114,8 @@ func Load(folder fs.FS, workers int) (*Model, error) {
 			fault(file, err)
 		} else if err := m.probe(); err != nil {
 			fault(file, err)
+		} else {
+			m.Graph, m.Inputs = file, m.session.inputs
 		}
 	}
 	if len(faults) > 0 {
@@ -143,6 +150,7 @@ func (m *Model) readConfig(folder fs.FS) error {
 	if missing := slices.Index(given, false); missing >= 0 && len(faults) == 0 {
 		faults = append(faults, fmt.Errorf("id2label has no label %d", missing))
 	}
+	m.Architecture = c.ModelType
 	m.Settings.Name = "unnamed"
 	if c.NameOrPath != "" {
 		m.Settings.Name = path.Base(c.NameOrPath) // often a folder of the machine that trained the model
@@ -195,6 +203,7 @@ func (m *Model) readFile(folder fs.FS, name string) ([]byte, error) {
 	if err == nil {
 		fmt.Fprintf(m.digest, "%s %d\n", name, len(data))
 		m.digest.Write(data)
+		m.Size += int64(len(data))
 	}
 	return data, err
 }
@@ -259,6 +268,9 @@ func (m *Model) Logits(ctx context.Context, tokens []Token, use func(rows []floa
 	first := len(m.prefix) * len(m.Labels)
 	return m.session.run(ctx, ids, func(logits []float32) { use(logits[first : first+len(tokens)*len(m.Labels)]) })
 }
+
+// Prefix is how many special tokens the model sees before a text's own.
+func (m *Model) Prefix() int { return len(m.prefix) }
 
 // Workers is how many windows run at once.
 func (m *Model) Workers() int { return cap(m.session.slots) }

@@ -62,8 +62,8 @@ func TestEncodeOffsets(t *testing.T) {
 	}{
 		{"Chest pain.", "Chest|pain|."},
 		{"Ménière’s disease – 37 °C", "Ménière|’|s|disease|–|37|°C"},
-		{"a\x00b chest", "a|b|chest"},
-		{"chest\x00pain after\x00\x00NUL", "chest|pain|after|NUL"},
+		{"a\x00b chest", "a\x00b|chest"},
+		{"chest\x00pain after\x00\x00NUL", "chest\x00pain|after\x00\x00NUL"},
 		{"大丈夫 ok", "大|丈|夫|ok"},
 		{"a\r\n\tb  c", "a|b|c"},
 		{"환자는 통증", "환자는|통증"},

@@ -21,11 +21,20 @@ type Token struct {
 	Start, End int
 	// Continues says that the token goes on with the word of the one before it.
 	Continues bool
+	// Piece is the token as the vocabulary has it ("##itis", "▁chest"), or the words of the text that it has no token for.
+	Piece string
+	// RawStart and RawEnd are the bytes that the tokenizer itself gives: of tokens that share a character each has it all.
+	RawStart, RawEnd int
+	// Subword says what Hugging Face's token-classification pipeline takes for a part of a word.
+	Subword bool
 }
 
 // wordMarkers begin the tokens that begin a word, in SentencePiece and in byte-level BPE. One that is a token of its own
 // stands for no text, but its offsets are those of the character after it.
 var wordMarkers = map[string]bool{"▁": true, "Ġ": true}
+
+// byteNUL is how byte-level BPE writes a NUL.
+const byteNUL = "Ā"
 
 // ErrInvalidUTF8 is what encoding says to text that is not UTF-8: the native side would shift the offsets silently.
 var ErrInvalidUTF8 = errors.New("the text is not valid UTF-8")
@@ -35,6 +44,11 @@ type Tokenizer struct {
 	native         *tokenizers.Tokenizer
 	prefix, suffix []int64         // special tokens around a text
 	markers        map[string]bool // wordMarkers where words begin with one of them, else nil
+	wordPieces     bool            // tokens that go on with a word have a prefix
+	unknown        int             // the token for what is in no vocabulary, -1 where there is none
+	nul            string          // what a NUL is read as
+	nulID          int             // the token for a NUL by itself, -1 where there is none
+	join           joiner
 	// continues reports whether a token, which begins at a byte of the text, goes on with the word of the one before it.
 	continues func(token, text string, at int) bool
 }
@@ -45,29 +59,33 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 	if err := json.Unmarshal(data, &file); err != nil || file == nil {
 		return nil, errors.New("not a JSON object")
 	}
-	var model struct {
-		Type   string  `json:"type"`
-		Prefix *string `json:"continuing_subword_prefix"`
-	}
+	var model vocabulary
 	if err := json.Unmarshal(file["model"], &model); err != nil {
 		return nil, errors.New("no model in it")
 	}
-	file["padding"], file["truncation"] = json.RawMessage("null"), json.RawMessage("null")
-	data, err := json.Marshal(file)
+	unknown, err := model.unknown(file["added_tokens"])
 	if err != nil {
+		return nil, err
+	}
+	join, err := newJoiner(file["decoder"])
+	if err != nil {
+		return nil, err
+	}
+	file["padding"], file["truncation"] = json.RawMessage("null"), json.RawMessage("null")
+	if data, err = json.Marshal(file); err != nil {
 		return nil, err
 	}
 	native, err := tokenizers.FromBytes(data)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{native: native}
-	if model.Type == "WordPiece" && model.Prefix != nil && *model.Prefix != "" {
-		prefix := *model.Prefix
-		t.continues = func(token, _ string, _ int) bool { return strings.HasPrefix(token, prefix) }
+	t := &Tokenizer{native: native, wordPieces: model.Prefix != "", unknown: unknown, nul: model.nul(), nulID: -1, join: join}
+	if model.Type == "WordPiece" && model.Prefix != "" {
+		t.continues = func(token, _ string, _ int) bool { return strings.HasPrefix(token, model.Prefix) }
 	} else {
 		// SentencePiece and byte-level BPE mark the beginning of a word instead.
 		t.markers = wordMarkers
+		t.nulID = model.id(byteNUL)
 		t.continues = func(token, text string, at int) bool {
 			first, _ := utf8.DecodeRuneInString(token)
 			return !wordMarkers[string(first)] && oneWord(text, at)
@@ -78,6 +96,57 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// vocabulary is the part of a tokenizer.json's "model" that is read here.
+type vocabulary struct {
+	Type    string          `json:"type"`
+	Prefix  string          `json:"continuing_subword_prefix"`
+	Unknown string          `json:"unk_token"`
+	UnkID   *int            `json:"unk_id"` // of a Unigram model
+	Tokens  json.RawMessage `json:"vocab"`
+}
+
+// unknown finds the token for what is in no vocabulary, -1 where there is none.
+func (v vocabulary) unknown(addedTokens json.RawMessage) (int, error) {
+	if v.UnkID != nil {
+		return *v.UnkID, nil
+	}
+	var added []struct {
+		ID      int    `json:"id"`
+		Content string `json:"content"`
+	}
+	if len(addedTokens) > 0 {
+		if err := json.Unmarshal(addedTokens, &added); err != nil {
+			return -1, errors.New("added_tokens is no list of tokens")
+		}
+	}
+	for _, token := range added {
+		if token.Content == v.Unknown {
+			return token.ID, nil
+		}
+	}
+	return v.id(v.Unknown), nil
+}
+
+// id finds a token of a vocabulary that is a map, -1 where it is not in it.
+func (v vocabulary) id(token string) int {
+	var ids map[string]int
+	if token != "" && json.Unmarshal(v.Tokens, &ids) == nil {
+		if id, found := ids[token]; found {
+			return id
+		}
+	}
+	return -1
+}
+
+// nul is what stands in for a NUL, which would end a text on the native side: a character that the tokenizer treats alike.
+// Normalisers leave control characters out, those of SentencePiece all but NUL, which no vocabulary has.
+func (v vocabulary) nul() string {
+	if v.Type == "Unigram" {
+		return "\ue000" // private use
+	}
+	return "\x01"
 }
 
 // findSpecialTokens learns what the tokenizer puts around a text.
@@ -102,7 +171,7 @@ func (t *Tokenizer) findSpecialTokens() error {
 }
 
 // Encode splits a text into tokens, without special ones. Text that no token stands for (blanks, control characters) lies
-// between them. A NUL byte, which would end the text on the native side, is read as a space.
+// between them.
 func (t *Tokenizer) Encode(text string) ([]Token, error) {
 	if text == "" {
 		return nil, nil
@@ -110,24 +179,31 @@ func (t *Tokenizer) Encode(text string) ([]Token, error) {
 	if !utf8.ValidString(text) {
 		return nil, ErrInvalidUTF8
 	}
-	if strings.IndexByte(text, 0) >= 0 {
-		text = strings.ReplaceAll(text, "\x00", " ")
-	}
-	encoding, err := t.native.EncodeWithOptionsErr(text, false, tokenizers.WithReturnOffsets(), tokenizers.WithReturnTokens())
+	readable := strings.ReplaceAll(text, "\x00", t.nul)
+	encoding, err := t.native.EncodeWithOptionsErr(readable, false, tokenizers.WithReturnOffsets(), tokenizers.WithReturnTokens())
 	if err != nil {
 		return nil, errors.New("the tokenizer failed") // its own words may hold text
 	}
 	if len(encoding.Offsets) != len(encoding.IDs) || len(encoding.Tokens) != len(encoding.IDs) {
 		return nil, errors.New("the tokenizer gave no offsets")
 	}
+	place := t.places(text, readable)
 	tokens := make([]Token, 0, len(encoding.IDs))
 	previousEnd := 0
 	for i, id := range encoding.IDs {
-		start, end := int(encoding.Offsets[i][0]), int(encoding.Offsets[i][1])
+		id, start, end := int(id), place(int(encoding.Offsets[i][0])), place(int(encoding.Offsets[i][1]))
 		if start > end || end > len(text) {
 			return nil, fmt.Errorf("the tokenizer gave bytes %d to %d of a text of %d bytes", start, end, len(text))
 		}
-		token := encoding.Tokens[i]
+		token, rawStart, rawEnd := encoding.Tokens[i], start, end
+		if t.nulID >= 0 && text[start:end] == "\x00" {
+			id, token = t.nulID, byteNUL
+		}
+		unknown, piece := id == t.unknown, token
+		if unknown {
+			piece = text[start:end]
+		}
+		subword := !unknown && t.subword(token, text, start, end)
 		if t.markers[token] {
 			if word := strings.TrimSpace(text[start:end]); word != "" && word != token {
 				end = start // it only says that a word begins; the next token has the character
@@ -138,11 +214,52 @@ func (t *Tokenizer) Encode(text string) ([]Token, error) {
 		tokens = append(tokens, Token{
 			ID: int64(id), Start: start, End: end,
 			Continues: i > 0 && (sameCharacter || t.continues(token, text, start)),
+			Piece:     piece, RawStart: rawStart, RawEnd: rawEnd, Subword: subword,
 		})
 		previousEnd = end
 	}
 	return tokens, nil
 }
+
+// places gives the function from bytes of what the native side has read to bytes of the text.
+func (t *Tokenizer) places(text, readable string) func(int) int {
+	longer := len(t.nul) - 1
+	if len(readable) == len(text) {
+		return func(at int) int { return at }
+	}
+	var stands []int // where what stands for a NUL begins
+	for i := range len(text) {
+		if text[i] == 0 {
+			stands = append(stands, i+longer*len(stands))
+		}
+	}
+	return func(at int) int {
+		before, _ := slices.BinarySearch(stands, at)
+		return at - longer*before
+	}
+}
+
+// subword reports what the pipeline's gather_pre_entities calls is_subword: with word pieces, a token that is not as long as
+// its words; else one that no blank separates from the character before it.
+func (t *Tokenizer) subword(token, text string, start, end int) bool {
+	if t.wordPieces {
+		return utf8.RuneCountInString(token) != utf8.RuneCountInString(text[start:end])
+	}
+	_, size := utf8.DecodeRuneInString(text[start:])
+	return start > 0 && !strings.Contains(text[start-1:start+size], " ")
+}
+
+// Pieces gives the pieces of tokens.
+func Pieces(tokens []Token) []string {
+	pieces := make([]string, len(tokens))
+	for i, token := range tokens {
+		pieces[i] = token.Piece
+	}
+	return pieces
+}
+
+// Join puts pieces together, as convert_tokens_to_string of Hugging Face's tokenizers does.
+func (t *Tokenizer) Join(pieces []string) string { return t.join(pieces) }
 
 // oneWord reports whether letters, digits or their marks stand on both sides of a byte. Where a tokenizer's words run from
 // blank to blank, a sign ends a word all the same: a comma is no part of what stands before it. training/ has the same rule.

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from . import brat, conll, corpora, labels, score
+from . import brat, conll, corpora, i2b2, labels, score
 from .document import CorpusError, Document, Span
 from .recipe import Recipe
 
@@ -27,7 +27,8 @@ def main(argv: list[str] | None = None) -> int:
                 added.add_argument(flag, **settings)
         return added
 
-    command("run", run_all, "a recipe from corpus to model folder and report", "recipe", "--base", "--data", "--out", "--charthand")
+    command("run", run_all, "a recipe from corpus to model folder and report", "recipe", "--base", "--data", "--out", "--charthand",
+            "--fold")  # fmt: skip
     command("train", run_train, "fine-tune a model as a recipe says", "recipe", "--base", "--data", "--out", "--warmed")
     added = command("export", run_export, "write model.onnx (fused, int8) and what charthand needs beside it", "model", "--out")
     added.add_argument("--fp32", action="store_true", help="do not quantise")
@@ -46,7 +47,13 @@ def main(argv: list[str] | None = None) -> int:
     added.add_argument("--folds", type=Path, required=True, help="the folder that `folds` wrote")
     added.add_argument("--precision", type=float, default=0.8, help="that mentions above the minimum score shall have (0.8)")
 
-    added = command("convert", run_convert, "read a corpus in its published format and write CoNLL", "--out")
+    added = command("parity", run_parity, "record what Hugging Face's pipeline answers, beside tiny models of each architecture", "--out")
+    added.add_argument("--check", action="store_true", help="compare with what is recorded in OUT instead")
+
+    command("record", run_record, "record what Hugging Face's pipeline answers with a fine-tuned model, for `charthand model check`",
+            "model", "--out")  # fmt: skip
+
+    added = command("convert", run_convert, "read a corpus in its published format and write CoNLL; assertions and relations of i2b2 beside it, as .jsonl", "--out")
     added.add_argument("format", choices=sorted(corpora.READERS))
     added.add_argument("source", type=Path, help="the folder (brat, i2b2) or the file (conll, pubtator)")
     added.add_argument("--strict", action="store_true", help="stop at the first malformed line instead of counting it")
@@ -70,6 +77,7 @@ FLAGS = {
     "--data": dict(type=Path, required=True, help="the folder with the corpora"),
     "--out": dict(type=Path, required=True, help="what is written"),
     "--warmed": dict(type=Path, help="folder of the warmed-up encoder, made where it is missing (OUT/warm-up)"),
+    "--fold": dict(type=int, help="hold back this fold of the corpora that have folds, counted from 0, as every model is measured on then"),
     "--charthand": dict(type=Path, default=BINARY, help="the charthand binary (bin/charthand)"),
 }
 
@@ -80,10 +88,17 @@ def run_all(a: argparse.Namespace) -> None:
     from .train import train
 
     recipe = Recipe.read(a.recipe)
-    train(recipe, a.data, a.out / "trained", base=a.base)
+    if a.fold is not None:
+        check_fold(a.fold, corpora.fold_count(recipe))
+    train(recipe, a.data, a.out / "trained", base=a.base, fold=a.fold)
     export(a.out / "trained", a.out / "model", quantise=recipe.quantise)
     report.write(recipe, a.data, a.out / "model", a.charthand, a.out / "report")
     print(f"model: {a.out / 'model'}; report: {a.out / 'report' / 'report.md'}")
+
+
+def check_fold(fold: int, count: int) -> None:
+    if not 0 <= fold < count:
+        raise ValueError(f"there is no fold {fold}: they are 0 to {count - 1}")
 
 
 def run_train(a: argparse.Namespace) -> None:
@@ -121,10 +136,9 @@ def run_folds(a: argparse.Namespace) -> None:
     from . import crossvalidate
 
     recipe = Recipe.read(a.recipe)
-    count = crossvalidate.fold_count(recipe)
+    count = corpora.fold_count(recipe)
     for fold in a.only if a.only is not None else range(count):
-        if not 0 <= fold < count:
-            raise ValueError(f"--only {fold}: the folds are 0 to {count - 1}")
+        check_fold(fold, count)
         crossvalidate.run_fold(recipe, a.data, a.out, fold, a.charthand, a.warmed or a.out / "warm-up")
     summary = crossvalidate.summarise(recipe, a.data, a.out, count)
     crossvalidate.write_summary(summary, a.summary or a.out / "summary.json")
@@ -134,11 +148,12 @@ def run_calibrate(a: argparse.Namespace) -> None:
     from . import calibrate, crossvalidate, plots
 
     recipe = Recipe.read(a.recipe)
-    answers = {fold: crossvalidate.read_answers(recipe, a.data, a.folds, fold) for fold in range(crossvalidate.fold_count(recipe))}
+    answers = {fold: crossvalidate.read_answers(recipe, a.data, a.folds, fold) for fold in range(corpora.fold_count(recipe))}
     answers = {fold: found for fold, found in answers.items() if found}
     if not answers:
         raise ValueError(f"{a.folds}: no fold has run")
-    calibration = calibrate.calibrate(calibrate.gather(answers), a.precision) | {"folds": sorted(answers)}
+    calibration = calibrate.calibrate(calibrate.gather(answers), a.precision)
+    calibration |= {"folds": sorted(answers), "recipe_sha256": crossvalidate.digest(recipe)}
     a.out.mkdir(parents=True, exist_ok=True)
     (a.out / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n", encoding="utf-8")
     plots.reliability(calibration, a.out / "reliability.png")
@@ -146,9 +161,32 @@ def run_calibrate(a: argparse.Namespace) -> None:
     print(f"{calibration['mentions']} mentions: expected calibration error {error['before']:.3f} before, {error['after']:.3f} after")
 
 
+def run_parity(a: argparse.Namespace) -> int:
+    from . import parity
+
+    if not a.check:
+        parity.write(a.out)
+        return 0
+    faults = parity.check(a.out)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    print(f"{len(faults)} answers are others than recorded")
+    return 1 if faults else 0
+
+
+def run_record(a: argparse.Namespace) -> None:
+    from . import parity
+
+    parity.record(a.model, a.out)
+
+
 def run_convert(a: argparse.Namespace) -> int:
     documents, report = corpora.READERS[a.format](a.source, a.strict)
     conll.write(documents, a.out)
+    if a.format == "i2b2" and (statements := list(i2b2.read_statements(a.source, report))):
+        beside = a.out.with_suffix(".jsonl")
+        beside.write_text("".join(json.dumps(s) + "\n" for s in statements), encoding="utf-8")
+        print(f"{len(statements)} assertions and relations written to {beside}")
     for fault in report.faults:
         print(fault, file=sys.stderr)
     print(report)

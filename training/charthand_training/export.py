@@ -99,8 +99,11 @@ def export(model_folder: Path, out: Path, quantise: bool, calibration: dict | No
     config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    settings = json.loads((model_folder / "charthand.json").read_text(encoding="utf-8"))
+    # A model that was not trained here has none, and is run as the pipeline runs it.
+    own = model_folder / "charthand.json"
+    settings = json.loads(own.read_text(encoding="utf-8")) if own.exists() else {}
     if calibration:
         settings["score"] = calibration["score"]
-    (out / "charthand.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    if settings:
+        (out / "charthand.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     print(f"{out / 'model.onnx'}: {(out / 'model.onnx').stat().st_size / 1e6:.1f} MB")

@@ -10,15 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from charthand_training import calibrate, corpora, plots, tagging
+from charthand_training import calibrate, corpora, plots, tagging, tiny
 from charthand_training.binary import Found
 from charthand_training.document import Document, Span
-from charthand_training.recipe import Recipe
+from charthand_training.recipe import Corpus, Recipe
 from charthand_training.trainer import PartialTrainer
 from charthand_training.warmup import Collator, Encoder
 from charthand_training.windows import IGNORED, Windows, continuations
-
-from . import tiny
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -26,7 +24,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 class WindowsTest(unittest.TestCase):
     def setUp(self):
         self.tokenizer = tiny.tokenizer("bert")
-        self.documents = [(d, False) for d in corpora.brat.read_corpus(tiny.FIXTURES)[0]]
+        self.documents = [(d, Corpus("fixtures")) for d in corpora.brat.read_corpus(tiny.FIXTURES)[0]]
         labels = sorted({s.label for d, _ in self.documents for s in d.spans})
         self.ids = {tag: i for i, tag in enumerate(tagging.tag_set(labels))}
 
@@ -51,6 +49,16 @@ class WindowsTest(unittest.TestCase):
                     self.assertEqual(len(item["labels"]), len(item["input_ids"]))
                     self.assertLessEqual(len(item["input_ids"]), 42)
 
+    def test_types_that_a_corpus_means_otherwise_are_not_counted(self):
+        documents = [(d, Corpus("fixtures", uncounted=["Medication"])) for d, _ in self.documents]
+        counted, not_all = (
+            [t for item in Windows(given, self.tokenizer, self.ids, 40).items for t in item["labels"][1:-1]]
+            for given in (self.documents, documents)
+        )
+        drugs = [self.ids["B-Medication"], self.ids["I-Medication"]]
+        self.assertIn(drugs[0], counted)
+        self.assertEqual(not_all, [IGNORED if tag in drugs else tag for tag in counted])
+
     def test_shifted_windows_are_the_seeds(self):
         first, again, other = (Windows(self.documents, self.tokenizer, self.ids, 40, 16, seed) for seed in (5, 5, 6))
         read = [[w[i]["input_ids"] for i in range(len(w))] for w in (first, again, other)]
@@ -63,9 +71,10 @@ class ContinuationsTest(unittest.TestCase):
         text = "Left-sided pain, fever. Tromsø 5mg"
         words = ["Left", "-", "sided", "pain", ",", "fever", ".", "Tromsø", "5mg"]
         for architecture in tiny.ARCHITECTURES:
-            encoding = tiny.tokenizer(architecture).backend_tokenizer.encode(text, add_special_tokens=False)
+            tokenizer = tiny.tokenizer(architecture)
+            encoding = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
             pieces: list[list[int]] = []
-            for (start, end), goes_on in zip(encoding.offsets, continuations(text, encoding.offsets, encoding.word_ids)):
+            for (start, end), goes_on in zip(encoding.offsets, continuations(tokenizer, text, encoding)):
                 if goes_on:
                     pieces[-1][1] = end
                 elif text[start:end].strip():
@@ -76,8 +85,9 @@ class ContinuationsTest(unittest.TestCase):
         text = "Severe pain, fever."
         gold = [Span(7, 11, "Sign"), Span(13, 18, "Sign")]
         for architecture in tiny.ARCHITECTURES:
-            encoding = tiny.tokenizer(architecture).backend_tokenizer.encode(text, add_special_tokens=False)
-            goes_on = continuations(text, encoding.offsets, encoding.word_ids)
+            tokenizer = tiny.tokenizer(architecture)
+            encoding = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
+            goes_on = continuations(tokenizer, text, encoding)
             spans = tagging.decode(encoding.offsets, tagging.encode(encoding.offsets, goes_on, gold))
             self.assertEqual([text[s.start : s.end].strip() for s in spans], ["pain", "fever"], architecture)
 
@@ -175,13 +185,14 @@ class ConfusionTest(unittest.TestCase):
 class RecipeTest(unittest.TestCase):
     def test_all_recipes_are_read(self):
         names = {Recipe.read(path).name for path in RECIPES.glob("*.yaml")}
-        self.assertEqual(names, {"charthand-default", "biomed-ner", "n2c2-bert", "n2c2-albert"})
+        self.assertEqual(names, {"charthand-default", "baseline", "biomed-ner", "n2c2-bert", "n2c2-albert"})
 
     def test_faults_are_named(self):
         good = {"name": "n", "version": "1", "base_model": "b", "corpora": [{"path": "c"}]}
         for name, change, want in (
             ("unknown key", {"learning_rat": 1}, "learning_rat"),
             ("unknown key below", {"corpora": [{"path": "c", "formt": "brat"}]}, r"corpora\[0\].*formt"),
+            ("unknown format", {"corpora": [{"path": "c", "format": "bart"}]}, r"corpora\[0\]: format.*brat.*bart"),
             ("wrong type", {"epochs": "many"}, "epochs.*float"),
             ("not a list", {"corpora": {}}, "corpora.*list"),
             ("missing key", {"corpora": [{}]}, r"corpora\[0\].*path"),

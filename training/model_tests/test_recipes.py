@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -14,14 +15,12 @@ from seqeval.metrics import accuracy_score, classification_report
 from seqeval.scheme import IOB2
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
-from charthand_training import binary, brat, conll, report, tagging
+from charthand_training import binary, brat, conll, corpora, report, tagging, tiny
 from charthand_training.__main__ import main
 from charthand_training.document import Document
 from charthand_training.export import export
 from charthand_training.recipe import Recipe
 from charthand_training.train import train
-
-from . import tiny
 
 ROOT = Path(__file__).parents[2]
 CHARTHAND = ROOT / "bin" / "charthand"
@@ -82,16 +81,15 @@ class RecipeTest(unittest.TestCase):
         write_i2b2(fixture_documents(), cls.data / "i2b2-2010")
         brat.write(fixture_documents(), cls.data / "maccrobat")
 
-    def end_to_end(self, name: str, architecture: str, **changes) -> tuple[Recipe, Path]:
-        """Runs a recipe on a tiny base model and checks that charthand answers as the fine-tuned model does."""
-        recipe = dataclasses.replace(
-            Recipe.read(RECIPES / f"{name}.yaml"), epochs=40.0, learning_rate=5e-3, **changes
-        )
+    def end_to_end(self, name: str, architecture: str, corpus: str) -> None:
+        """Runs a recipe on a tiny base model: charthand answers as the fine-tuned model does, and its figures are seqeval's."""
+        recipe = dataclasses.replace(Recipe.read(RECIPES / f"{name}.yaml"), epochs=40.0, learning_rate=5e-3)
         trained, exported = self.folder / name / "trained", self.folder / name / "model"
         train(recipe, self.data, trained, base=str(tiny.encoder(architecture, self.folder / f"tiny-{architecture}")))
         export(trained, exported, quantise=recipe.quantise)
         self.assert_same_answers(trained, exported)
-        return recipe, exported
+        self.assert_report(recipe, exported, corpus)
+        self.assert_seqeval(exported, corpora.read(recipe.corpora[0], self.data))
 
     def assert_same_answers(self, trained: Path, exported: Path) -> None:
         model, tokenizer = AutoModelForTokenClassification.from_pretrained(trained), AutoTokenizer.from_pretrained(trained)
@@ -117,30 +115,30 @@ class RecipeTest(unittest.TestCase):
         self.assertGreater(found, 20, "the model has learned nothing: there was little to compare")
 
     def test_n2c2_bert(self):
-        self.end_to_end("n2c2-bert", "bert")
+        self.end_to_end("n2c2-bert", "bert", "i2b2-2010")
 
     def test_n2c2_albert(self):
-        self.end_to_end("n2c2-albert", "albert")
+        self.end_to_end("n2c2-albert", "albert", "i2b2-2010")
 
     def test_biomed_ner(self):
-        recipe, exported = self.end_to_end("biomed-ner", "deberta")
-        self.assert_report(recipe, exported)
-        self.assert_seqeval(exported)
+        self.end_to_end("biomed-ner", "deberta-v2", "maccrobat")
 
-    def assert_report(self, recipe: Recipe, exported: Path) -> None:
-        out = self.folder / "report"
+    def assert_report(self, recipe: Recipe, exported: Path, corpus: str) -> None:
+        out = self.folder / recipe.name / "report"
         written = report.write(recipe, self.data, exported, CHARTHAND, out)
         self.assertEqual(json.loads((out / "report.json").read_text(encoding="utf-8")), written)
-        measured = written["corpora"]["maccrobat"]
-        self.assertEqual(measured["corpus"]["documents"], len(report.held_back(recipe, self.data, exported)["maccrobat"]))
+        measured = written["corpora"][corpus]
+        self.assertEqual(measured["corpus"]["documents"], len(report.held_back(recipe, self.data, exported)[corpus]))
         self.assertIn(f"| all, micro | {measured['micro']['gold']} |", (out / "report.md").read_text(encoding="utf-8"))
-        for picture in ("learning-curve.png", "confusion-maccrobat.png"):
+        for picture in ("learning-curve.png", f"confusion-{corpus}.png"):
             self.assertTrue((out / picture).read_bytes().startswith(b"\x89PNG"), picture)
-        self.assertEqual(report.compare([written]).count("\n"), 3)
+        side_by_side = report.compare([written])
+        self.assertEqual(side_by_side.count("\n"), 3)
+        for name, figure in recipe.published.items():
+            self.assertIn(f"{name} {figure}", side_by_side)
 
-    def assert_seqeval(self, exported: Path) -> None:
+    def assert_seqeval(self, exported: Path, documents: list[Document]) -> None:
         """charthand's figures are seqeval's on the same predictions, token by token."""
-        documents = fixture_documents()
         gold, predicted = [], []
         for document, found in zip(documents, binary.annotate(CHARTHAND, exported, documents), strict=True):
             spans = [f.span for f in found]
@@ -168,7 +166,13 @@ class RecipeTest(unittest.TestCase):
         )
         recipe["base_model"] = str(tiny.encoder("bert", self.folder / "tiny-default"))
         recipe["warm_up"] |= {"notes": ["notes"], "corpora": [{"path": "i2b2-2010", "format": "i2b2"}], "epochs": 1.0}
-        recipe["corpora"] = [{"path": "maccrobat", "folds": str(self.folder / "folds.json")}]
+        brat.write(
+            (dataclasses.replace(d, spans=[s for s in d.spans if s.label in I2B2]) for d in fixture_documents()), self.data / "some-types"
+        )
+        recipe["corpora"] = [
+            {"path": "maccrobat", "folds": str(self.folder / "folds.json")},
+            {"path": "some-types", "partial": True, "uncounted": ["Sign_symptom"]},
+        ]
         recipe |= {"epochs": 20.0, "learning_rate": 5e-3, "published": {}}
         names = sorted(d.id for d in fixture_documents())
         (self.folder / "folds.json").write_text(json.dumps([names[::2], names[1::2]]), encoding="utf-8")
@@ -188,11 +192,21 @@ class RecipeTest(unittest.TestCase):
         self.assertEqual(main(arguments), 0)
         settings = json.loads((exported / "charthand.json").read_text(encoding="utf-8"))
         self.assertEqual(settings["score"], json.loads((out / "calibration.json").read_text(encoding="utf-8"))["score"])
+        self.assert_same_answers(self.folder / "whole", self.plain(self.folder / "whole"))
         text = tiny.texts()[0]
         answer = subprocess.run(
             [str(CHARTHAND), "annotate", "--model", str(exported), "-"], input=text, capture_output=True, encoding="utf-8", check=True
         )
         self.assertTrue(json.loads(answer.stdout)["entities"])
+
+    def plain(self, trained: Path) -> Path:
+        """Exports a model as the pipeline runs it: weights in float32, token by token."""
+        folder, exported = self.folder / "plain", self.folder / "plain-model"
+        shutil.copytree(trained, folder)
+        settings = json.loads((folder / "charthand.json").read_text(encoding="utf-8")) | {"decode": {"viterbi": False}}
+        (folder / "charthand.json").write_text(json.dumps(settings), encoding="utf-8")
+        self.assertEqual(main(["export", str(folder), "--out", str(exported), "--fp32"]), 0)
+        return exported
 
 
 if __name__ == "__main__":

@@ -1,0 +1,98 @@
+package nlp_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"charthand/nlp"
+	"charthand/nlp/onnx"
+)
+
+const parityFolder = "testdata/parity"
+
+// architectures are those that answers are recorded of.
+var architectures = []string{"bert", "distilbert", "electra", "roberta", "albert", "deberta-v2"}
+
+func loadParity(t *testing.T, architecture string) *onnx.Model {
+	t.Helper()
+	model, err := onnx.Load(os.DirFS(filepath.Join(parityFolder, architecture)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := model.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return model
+}
+
+// charthand's answers are those of Hugging Face's pipeline, as training/charthand_training/parity.py recorded them.
+func TestClassifyAnswersAsThePipeline(t *testing.T) {
+	for _, architecture := range architectures {
+		t.Run(architecture, func(t *testing.T) {
+			recorded, err := os.ReadFile(filepath.Join(parityFolder, architecture, "expected.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			parity, err := nlp.CheckParity(context.Background(), loadParity(t, architecture), recorded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if parity.Texts < 20 || parity.Answers < 1000 {
+				t.Errorf("only %d answers of %d texts were compared", parity.Answers, parity.Texts)
+			}
+			for _, difference := range parity.Differences {
+				t.Error(difference)
+			}
+		})
+	}
+}
+
+func TestParityNamesDifferences(t *testing.T) {
+	model := loadParity(t, "bert")
+	recorded := `{"transformers":"x","texts":[{"text":"severe pain","none":[{"entity":"B-Other","score":0.5,"index":1,"word":"severe","start":0,"end":6}],
+		"simple":[],"first":[],"average":[],"max":[]}]}`
+	parity, err := nlp.CheckParity(context.Background(), model, []byte(recorded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(parity.Differences) < 2 || !strings.HasPrefix(parity.Differences[0], "text 0, none: answer 0") {
+		t.Errorf("differences: %q", parity.Differences)
+	}
+	for _, nonsense := range []string{"", "[]", `{"texts":[]}`, `{"texts":[{"text":"a"}]}`} {
+		if _, err := nlp.CheckParity(context.Background(), model, []byte(nonsense)); err == nil {
+			t.Errorf("%q is taken for recorded answers", nonsense)
+		}
+	}
+}
+
+// A text of many windows is answered as its sentences are, each with its place: nothing is cut, doubled or left out.
+func TestClassifyLongText(t *testing.T) {
+	const sentence = "Admitted with severe chest pain, given aspirin. "
+	for _, architecture := range architectures {
+		model := loadParity(t, architecture)
+		classifier, err := nlp.NewClassifier(model, 0, nlp.AggregateNone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		indexes := map[int]bool{}
+		long, err := classifier.Classify(context.Background(), strings.Repeat(sentence, 2000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := 0
+		for _, c := range long {
+			if indexes[c.Index] || c.Start < last {
+				t.Fatalf("%s: token %d at %d:%d comes after %d", architecture, c.Index, c.Start, c.End, last)
+			}
+			indexes[c.Index], last = true, c.Start
+		}
+		if share := float64(last) / float64(2000*len(sentence)); share < 0.99 {
+			t.Errorf("%s: nothing was found after %.2f of the text", architecture, share)
+		}
+	}
+}
