@@ -72,23 +72,33 @@ $(GOLANGCI):
 
 .PHONY: train-env
 train-env: ## install the training environment (about 6 GB: torch brings CUDA), cached
-	@[ -x $(TRAIN_ENV)/bin/python ] || { echo "installing the training environment, about 6 GB"; python3 -m venv $(TRAIN_ENV); }
-	@$(TRAIN_ENV)/bin/pip install --quiet --disable-pip-version-check --constraint training/constraints.txt --editable training
+	@pins=$$(cat training/pyproject.toml training/constraints.txt | sha256sum); \
+	if [ "$$(cat $(TRAIN_ENV)/installed 2>/dev/null)" != "$$pins" ]; then \
+	  echo "installing the training environment, about 6 GB"; \
+	  python3 -m venv $(TRAIN_ENV); \
+	  $(TRAIN_ENV)/bin/pip install --quiet --disable-pip-version-check --constraint training/constraints.txt --editable training; \
+	  echo "$$pins" >$(TRAIN_ENV)/installed; \
+	fi
 
 .PHONY: test-training
 test-training: build train-env ## install the training environment, and pass the tests that need it (tiny models, end to end)
 	cd training && OMP_NUM_THREADS=1 $(TRAIN) -m unittest discover -t . -s model_tests
 
 .PHONY: recipe
-recipe: build train-env ## one recipe from corpus to model: make recipe NAME=n2c2-bert OUT=/tmp/model [BASE=folder of the base model]
-	@[ -n "$(NAME)" ] && [ -n "$(OUT)" ] || { echo "make recipe NAME=$$(cd training/recipes && ls | sed s/.yaml// | paste -sd'|') OUT=folder [BASE=folder]" >&2; exit 2; }
-	cd training && $(TRAIN) -m charthand_training run recipes/$(NAME).yaml --data $(DATA) --out $(abspath $(OUT)) $(if $(BASE),--base $(or $(abspath $(wildcard $(BASE))),$(BASE)))
+recipe: recipe-arguments build train-env ## one recipe from corpus to model: make recipe NAME=n2c2-bert OUT=/tmp/model [BASE=folder of the base model] [FOLD=0]
+	cd training && $(TRAIN) -m charthand_training run recipes/$(NAME).yaml --data $(DATA) --out $(abspath $(OUT)) $(if $(BASE),--base $(or $(abspath $(wildcard $(BASE))),$(BASE))) $(if $(FOLD),--fold $(FOLD))
+
+.PHONY: recipe-arguments
+recipe-arguments:
+	@[ -n "$(OUT)" ] && [ -n "$(NAME)" ] && [ -f "training/recipes/$(NAME).yaml" ] || \
+	  { echo "make recipe NAME=$$(cd training/recipes && ls | sed s/.yaml// | paste -sd'|') OUT=folder [BASE=folder] [FOLD=0]" >&2; exit 2; }
 
 .PHONY: folds
-folds: build train-env ## cross-validate the default recipe and calibrate its scores (hours; goes on where it stopped)
-	cd training && $(TRAIN) -m charthand_training folds recipes/default.yaml --data $(DATA) --out $(CACHE)/folds/default \
-	  --warmed $(CACHE)/models/default-warm-up --summary reports/default/folds.json
-	cd training && $(TRAIN) -m charthand_training calibrate recipes/default.yaml --data $(DATA) --folds $(CACHE)/folds/default --out reports/default
+folds: NAME := default
+folds: build train-env ## cross-validate a recipe, the default one or NAME=baseline, and calibrate its scores (an hour; goes on where it stopped)
+	cd training && $(TRAIN) -m charthand_training folds recipes/$(NAME).yaml --data $(DATA) --out $(CACHE)/folds/$(NAME) \
+	  --warmed $(CACHE)/models/default-warm-up --summary reports/$(NAME)/folds.json
+	cd training && $(TRAIN) -m charthand_training calibrate recipes/$(NAME).yaml --data $(DATA) --folds $(CACHE)/folds/$(NAME) --out reports/$(NAME)
 
 .PHONY: model
 model: build train-env ## make the default model and its card anew from the corpora (about two hours on two cores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from . import binary, corpora, schema
+from . import binary, corpora, crossvalidate, schema
 from .recipe import Recipe
 
 _TEXT = """# {name} {version}
@@ -32,7 +32,8 @@ the same kind, where Disease_disorder and Sign_symptom are one kind, problem, an
 |---|---|---|---|---|
 {rows}
 
-Case reports: mean and standard deviation over {folds} of {all_folds} folds, each a model that has not seen the fold ([figures](../../training/reports/default/folds.json)).
+Case reports: mean and standard deviation over {folds} of {all_folds} folds, each a model that has not seen the fold ([figures](../../training/reports/default/folds.json),
+[plainly fine-tuned](../../training/reports/baseline/folds.json), [what else was tried](../../training/reports/README.md)).
 Dictated notes, as shipped: this very model, on the excerpts held back ([every type](../../training/reports/default/report.md)).
 
 ### Dictated notes, as shipped, by overlap
@@ -68,6 +69,9 @@ def write(recipe: Recipe, data: Path, model: Path, charthand: Path, reports: Pat
     folds, calibration, report = (
         json.loads((reports / f"{name}.json").read_text(encoding="utf-8")) for name in ("folds", "calibration", "report")
     )
+    for name, content in (("folds", folds), ("calibration", calibration)):
+        if content["recipe_sha256"] != crossvalidate.digest(recipe):
+            raise ValueError(f"{reports / name}.json: made with another recipe, or other labels, than {recipe.name} is now")
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     labelled = corpora.read_labels(data)
     test = [x.document for x in labelled if x.test]
@@ -82,6 +86,11 @@ def write(recipe: Recipe, data: Path, model: Path, charthand: Path, reports: Pat
             ("dictated notes, models of the folds", "labels", folds["documents"]["labels"]),
         )
     ]
+    baseline = reports.parent / "baseline" / "folds.json"
+    if baseline.exists():
+        plain = json.loads(baseline.read_text(encoding="utf-8"))
+        figures = " | ".join(_spread(plain, "maccrobat", f) for f in FIGURES)
+        rows.insert(0, f"| case reports, the same encoder plainly fine-tuned on them | {plain['documents']['maccrobat']} | {figures} |")
     rows.append(
         f"| **dictated notes, as shipped** | {len(test)} | {dictated['micro']['strict']['f1']:.3f} |"
         f" {resources['micro']['strict']['f1']:.3f} | {shipped['micro']['overlap']['f1']:.3f} |"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import brat, conll, i2b2, labels, pubtator
 from .document import Document
-from .recipe import Corpus
+from .recipe import Corpus, Recipe
 
 # How corpora are published, and who reads them. IOB files are CoNLL without places; n2c2 2018 and MACCROBAT are brat.
 READERS = {
@@ -46,8 +46,8 @@ def read_split(corpus: Corpus, data: Path, seed: int, fold: int | None) -> tuple
         held = {d.id for d in training if fold_of(d.id) == fold}
         return [d for d in training if d.id not in held], [d for d in training if d.id in held]
     documents = read(corpus, data)
-    if corpus.folds:
-        held = set(read_folds(corpus.folds)[fold]) if fold is not None else set()
+    if corpus.folds and fold is not None:
+        held = set(read_folds(corpus.folds)[fold])
         return [d for d in documents if d.id not in held], [d for d in documents if d.id in held]
     return split(documents, corpus.held_back, seed)
 
@@ -60,6 +60,14 @@ def read_labels(data: Path) -> list[labels.Labelled]:
 def read_folds(name: str) -> list[list[str]]:
     """Reads a file of folds: lists of document names."""
     return json.loads((FOLDS / name).read_text(encoding="utf-8"))
+
+
+def fold_count(recipe: Recipe) -> int:
+    """How many folds the recipe's corpora have."""
+    counts = {len(read_folds(c.folds)) for c in recipe.corpora if c.folds}
+    if len(counts) != 1:
+        raise ValueError(f"{recipe.name}: one file of folds is needed, its corpora have {len(counts)}")
+    return counts.pop()
 
 
 def fold_of(name: str) -> int:

@@ -29,20 +29,22 @@ def run_fold(recipe: Recipe, data: Path, out: Path, fold: int, charthand: Path, 
     from .export import export
     from .train import train
 
+    # Before the training: what it is made from may change while it runs.
+    made_from = digest(recipe)
+    held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, fold)[1] for corpus in recipe.corpora}
     trained, exported = folder / "trained", folder / "model"
     train(recipe, data, trained, fold=fold, warmed=warmed)
     export(trained, exported, quantise=recipe.quantise)
-    answers = {}
-    for corpus in recipe.corpora:
-        _, held = corpora.read_split(corpus, data, recipe.seed, fold)
-        if held:
-            answers[corpus.path] = {
-                document.id: [[f.span.start, f.span.end, f.span.label, f.score] for f in found]
-                for document, found in zip(held, binary.annotate(charthand, exported, held), strict=True)
-            }
+    answers = {
+        path: {
+            document.id: [[f.span.start, f.span.end, f.span.label, f.score] for f in found]
+            for document, found in zip(documents, binary.annotate(charthand, exported, documents), strict=True)
+        }
+        for path, documents in held_back.items()
+        if documents
+    }
     shutil.rmtree(trained / "checkpoints", ignore_errors=True)
-    measured = {"recipe": digest(recipe), "found": answers}
-    (folder / ANSWERS).write_text(json.dumps(measured), encoding="utf-8")
+    (folder / ANSWERS).write_text(json.dumps({"recipe": made_from, "found": answers}), encoding="utf-8")
 
 
 def _measured(recipe: Recipe, folder: Path) -> dict | None:
@@ -91,10 +93,13 @@ def summarise(recipe: Recipe, data: Path, out: Path, folds: int) -> dict:
 
 
 def digest(recipe: Recipe) -> str:
-    """Tells recipes apart by what is in them, and by the project's own labels where they train on those."""
+    """Tells recipes apart by what is in them, by their folds, and by the project's own labels where they train on those."""
     content = json.dumps(asdict(recipe), sort_keys=True).encode()
-    if any(c.format == "labels" for c in recipe.corpora):
-        content += (labels.FOLDER / "first.jsonl").read_bytes()
+    for corpus in recipe.corpora:
+        if corpus.format == "labels":
+            content += (labels.FOLDER / "first.jsonl").read_bytes()
+        if corpus.folds:
+            content += (corpora.FOLDS / corpus.folds).read_bytes()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -129,14 +134,6 @@ def _as_kinds(spans: list[Span]) -> list[Span]:
 def _over(measured: dict, corpus: str, how) -> dict[str, float]:
     rows = [m[corpus] for m in measured.values() if corpus in m]
     return {name: round(how([row[name] for row in rows]), 4) for name in rows[0]}
-
-
-def fold_count(recipe: Recipe) -> int:
-    """How many folds the recipe's corpora have."""
-    counts = {len(corpora.read_folds(c.folds)) for c in recipe.corpora if c.folds}
-    if len(counts) != 1:
-        raise ValueError(f"{recipe.name}: one file of folds is needed for cross-validation, got {len(counts)}")
-    return counts.pop()
 
 
 def write_summary(summary: dict, path: Path) -> None:

@@ -7,18 +7,24 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 
 
+# How a corpus is published; "labels" are the project's own, whose text is in the data folder's mtsamples.
+Format = typing.Literal["brat", "conll", "i2b2", "pubtator", "labels"]
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Documents below the data folder, seen `repeat` times an epoch."""
 
     path: str  # a folder (brat, i2b2) or a file (pubtator, conll); of no meaning for the format "labels"
-    format: str = "brat"  # brat, conll, i2b2, pubtator, or labels: the project's own, whose text is in the data folder's mtsamples
+    format: Format = "brat"
     repeat: int = 1
     # Where only some types were labelled, the others are not taught as outside: what is outside there may be one of them.
     partial: bool = False
+    # Types that this corpus means otherwise than the others do: what is marked with them is not counted in the loss.
+    uncounted: list[str] = field(default_factory=list)
     # The share of the documents held back for the report, chosen by the recipe's seed.
     held_back: float = 0.0
-    # A file of folds beside the recipe's folder (training/folds): with --fold, the documents held back.
+    # A file of folds beside the recipe's folder (training/folds): with --fold, its documents are held back instead.
     folds: str = ""
 
 
@@ -54,6 +60,7 @@ class Recipe:
     weight_decay: float = 0.01
     adam_betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     adam_epsilon: float = 1e-8
+    bf16: bool = False  # matrix products in bfloat16, weights in float32: twice as fast where the processor has it, slower where not
     viterbi: bool = True  # decode under the constraints of BIO over whole words; otherwise token by token, as the pipeline does
     minimum: float = 0.0  # mentions whose tokens have a lower mean probability of their type are left out
     quantise: bool = True  # int8 weights in the exported graph
@@ -91,6 +98,10 @@ def _value(kind, value: object, place: str):
         return [_value(options[0], item, f"{place}[{i}]") for i, item in enumerate(value)]
     if type(None) in typing.get_args(kind):
         return None if value is None else _value(options[0], value, place)
+    if typing.get_origin(kind) is typing.Literal:
+        if value not in typing.get_args(kind):
+            raise ValueError(f"{place}: expected one of {', '.join(typing.get_args(kind))}, got {value!r}")
+        return value
     if is_dataclass(kind):
         return _build(kind, value, place)
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -52,12 +52,12 @@ def train(recipe: Recipe, data: Path, out: Path, fold: int | None = None, base: 
     labelled_somewhere: set[str] = set()
     for corpus in recipe.corpora:
         kept, held = corpora.read_split(corpus, data, recipe.seed, fold)
-        training += [(d, corpus.partial) for d in kept] * corpus.repeat
-        held_back += [(d, corpus.partial) for d in held]
+        training += [(d, corpus) for d in kept] * corpus.repeat
+        held_back += [(d, corpus) for d in held]
         if held:
             split_ids[corpus.path] = sorted(d.id for d in held)
         if corpus.partial:
-            labelled_somewhere |= {s.label for d in kept for s in d.spans}
+            labelled_somewhere |= {s.label for d in kept for s in d.spans} - set(corpus.uncounted)
     types = sorted({s.label for d, _ in training + held_back for s in d.spans})
     tags = tagging.tag_set(types)
     tag_ids = {tag: i for i, tag in enumerate(tags)}

@@ -34,6 +34,8 @@ def arguments(
         adam_beta1=recipe.adam_betas[0],
         adam_beta2=recipe.adam_betas[1],
         adam_epsilon=recipe.adam_epsilon,
+        bf16=recipe.bf16,
+        use_cpu=not torch.cuda.is_available(),
         seed=recipe.seed,
         data_seed=recipe.seed,
         save_strategy="no",

@@ -15,7 +15,7 @@ from transformers import AutoModel, PreTrainedTokenizerFast, Trainer, set_seed
 
 from . import corpora, tagging
 from .document import Document
-from .recipe import Recipe
+from .recipe import Corpus, Recipe
 from .trainer import arguments
 from .windows import Windows
 
@@ -50,10 +50,10 @@ class Encoder(torch.nn.Module):
         masked, tagged = words != -100, tags != -100
         if masked.any():
             logits = self.transform(states[masked]) @ self.encoder.get_input_embeddings().weight.T + self.bias
-            loss = loss + torch.nn.functional.cross_entropy(logits, words[masked])
+            loss = loss + torch.nn.functional.cross_entropy(logits.float(), words[masked])
         if tagged.any():
             allowed = self.allowed[corpus.unsqueeze(1).expand_as(tags)[tagged]]
-            logits = self.tagger(self.dropout(states[tagged])).masked_fill(~allowed, float("-inf"))
+            logits = self.tagger(self.dropout(states[tagged])).float().masked_fill(~allowed, float("-inf"))
             loss = loss + torch.nn.functional.cross_entropy(logits, tags[tagged])
         return {"loss": loss}
 
@@ -88,8 +88,8 @@ def warm_up(recipe: Recipe, base: str, tokenizer: PreTrainedTokenizerFast, data:
     """Trains as the recipe's `warm_up` says and saves the encoder in `out`, which it returns; one that is there already, made from
     the same things, is used as it is."""
     settings = recipe.warm_up
-    notes = [d for folder in settings.notes for d in corpora.read_notes(data, folder)]
-    made_from = _digest(recipe, notes)
+    notes = [(d, Corpus(folder)) for folder in settings.notes for d in corpora.read_notes(data, folder)]
+    made_from = _digest(recipe, [d for d, _ in notes])
     marker = out / "made-from.txt"  # written last
     if marker.exists() and marker.read_text(encoding="utf-8") == made_from:
         print(f"warm-up: {out} is used as it is")
@@ -101,10 +101,10 @@ def warm_up(recipe: Recipe, base: str, tokenizer: PreTrainedTokenizerFast, data:
         documents = corpora.read(corpus, data)
         tags = tagging.tag_set(sorted({s.label for d in documents for s in d.spans}))
         first = sum(columns)
-        windows = Windows([(d, False) for d in documents], tokenizer, {t: first + i for i, t in enumerate(tags)}, recipe.window)
+        windows = Windows([(d, corpus) for d in documents], tokenizer, {t: first + i for i, t in enumerate(tags)}, recipe.window)
         items += [item | {"corpus": number} for item in windows.items]
         columns.append(len(tags))
-    unlabelled = Windows([(d, False) for d in notes], tokenizer, {tagging.OUTSIDE: 0}, recipe.window)
+    unlabelled = Windows(notes, tokenizer, {tagging.OUTSIDE: 0}, recipe.window)
     items += [item | {"corpus": -1} for item in unlabelled.items]
     print(f"warm-up: {len(items)} windows, {len(columns)} corpora, {settings.epochs} epochs")
     encoder = AutoModel.from_pretrained(base, **recipe.config)

@@ -7,22 +7,29 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 import torch
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerFast
 
 from . import tagging
 from .document import Document
+from .recipe import Corpus
 
 IGNORED = -100  # the tag of what is not counted in the loss, as in Hugging Face's collators
 
 
-def continuations(text: str, offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> list[bool]:
+def continuations(tokenizer: PreTrainedTokenizerFast, text: str, encoding: Encoding) -> list[bool]:
     """Says of each token whether it goes on with the word of the one before it.
 
-    A tokenizer's own words may run from blank to blank (SentencePiece): a sign ends a word here all the same, so that a comma is no part
-    of what stands before it. nlp/onnx has the same rule.
+    A tokenizer's own words may run from blank to blank (SentencePiece), or part digits from letters (byte-level BPE): letters and
+    digits side by side are one word here, and a sign ends a word, so that a comma is no part of what stands before it. nlp/onnx has
+    the same rule.
     """
+    words, offsets = encoding.word_ids, encoding.offsets
+    pieces = bool(getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None))
     return [
-        i > 0 and words[i] == words[i - 1] and (start < offsets[i - 1][1] or _one_word(text, start))
+        i > 0
+        and (words[i] == words[i - 1] or not pieces)
+        and (start < offsets[i - 1][1] or (not text[offsets[i - 1][1] : start] and _one_word(text, start)))
         for i, (start, _) in enumerate(offsets)
     ]
 
@@ -35,13 +42,13 @@ def _one_word(text: str, at: int) -> bool:
 class Windows(torch.utils.data.Dataset):
     """Documents cut into windows of at most `size` tokens, at line ends and full stops where there are any.
 
-    Documents come with whether they are partial: labelled in some of the types alone. With `shift`, each time a window is
-    asked for it begins up to that many tokens earlier or later, so that no two epochs read quite the same.
+    Documents come with the corpus they are from. With `shift`, each time a window is asked for it begins up to that many
+    tokens earlier or later, so that no two epochs read quite the same.
     """
 
     def __init__(
         self,
-        documents: Sequence[tuple[Document, bool]],
+        documents: Sequence[tuple[Document, Corpus]],
         tokenizer: PreTrainedTokenizerFast,
         tag_ids: dict[str, int],
         size: int,
@@ -53,12 +60,13 @@ class Windows(torch.utils.data.Dataset):
         self.cls, self.sep = tokenizer.cls_token_id, tokenizer.sep_token_id
         self.texts: list[tuple[list[int], list[int], list[bool], bool]] = []  # ids, tags, whether a cut before it is bad, partial
         self.places: list[tuple[int, int, int]] = []
-        for document, partial in documents:
+        for document, corpus in documents:
             encoding = tokenizer.backend_tokenizer.encode(document.text, add_special_tokens=False)
-            continues = continuations(document.text, encoding.offsets, encoding.word_ids)
+            continues = continuations(tokenizer, document.text, encoding)
             tags = tagging.encode(encoding.offsets, continues, document.spans)
             unbroken = [c or tag.startswith("I-") for c, tag in zip(continues, tags)]
-            self.texts.append((encoding.ids, [tag_ids[t] for t in tags], unbroken, partial))
+            ids = {tag: IGNORED if tag[2:] in corpus.uncounted else tag_ids[tag] for tag in set(tags)}
+            self.texts.append((encoding.ids, [ids[t] for t in tags], unbroken, corpus.partial))
             for start, end in self._cuts(document.text, encoding.offsets, unbroken):
                 self.places.append((len(self.texts) - 1, start, end))
 
