@@ -24,7 +24,13 @@ const (
 	settingsFile  = "charthand.json"
 )
 
-var graphFiles = []string{"model.onnx", "onnx/model.onnx"}
+// graphFiles are the names that exporters give a graph; the first that is there is run.
+var graphFiles = []string{
+	"model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx", "model_int8.onnx", "onnx/model_int8.onnx",
+}
+
+// weightFiles are weights that no graph goes with.
+var weightFiles = []string{"model.safetensors", "pytorch_model.bin"}
 
 // Settings is how a model folder wants to be run: its charthand.json, which it may lack.
 type Settings struct {
@@ -215,6 +221,11 @@ func (m *Model) readGraph(folder fs.FS) (name string, graph []byte, err error) {
 			return name, graph, err
 		}
 	}
+	for _, weights := range weightFiles {
+		if _, err := fs.Stat(folder, weights); err == nil {
+			return graphFiles[0], nil, fmt.Errorf("missing: there is %s, of which `python -m charthand_training export DIR --out DIR` in training/ makes one", weights)
+		}
+	}
 	return graphFiles[0], nil, fmt.Errorf("missing (nor is there %s)", strings.Join(graphFiles[1:], ", "))
 }
 
@@ -226,18 +237,18 @@ func missing(err error) error {
 	return err
 }
 
-// probe runs the smallest window, so that labels that do not fit the output are found before the first note.
+// probe runs the smallest windows, so that labels that do not fit the output, and tokens that the graph has no place for, are
+// found before the first note.
 func (m *Model) probe() error {
 	if m.Labels == nil {
 		return nil // already a fault
 	}
-	var ids []int64
+	ids := []int64{0}
 	if m.Tokenizer != nil {
-		ids = append(append(ids, m.prefix...), m.suffix...)
-		m.MaxTokens -= len(ids)
-	}
-	if len(ids) == 0 {
-		ids = []int64{0}
+		m.MaxTokens -= len(m.prefix) + len(m.suffix)
+		if around := slices.Concat(m.prefix, m.suffix); len(around) > 0 {
+			ids = around
+		}
 	}
 	got := 0
 	if err := m.session.run(context.Background(), ids, func(logits []float32) { got = len(logits) / len(ids) }); err != nil {
@@ -245,6 +256,13 @@ func (m *Model) probe() error {
 	}
 	if got != len(m.Labels) {
 		return fmt.Errorf("the output has %d labels, %s names %d", got, configFile, len(m.Labels))
+	}
+	if m.Tokenizer == nil {
+		return nil
+	}
+	last := int64(m.native.VocabSize()) - 1
+	if err := m.session.run(context.Background(), append(slices.Clone(ids), last), func([]float32) {}); err != nil {
+		return fmt.Errorf("%s has tokens up to %d, the graph has not", tokenizerFile, last)
 	}
 	return nil
 }

@@ -1,15 +1,19 @@
 package onnx_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"charthand/models"
 	"charthand/nlp/onnx"
@@ -121,6 +125,26 @@ func TestEncodeWithoutPaddingAndTruncation(t *testing.T) {
 	}
 }
 
+// A graph is found under the names that exporters give it.
+func TestLoadFindsTheGraph(t *testing.T) {
+	for _, name := range []string{"onnx/model.onnx", "onnx/model_quantized.onnx"} {
+		folder := fstest.MapFS{name: &fstest.MapFile{Data: file(t, "model.onnx")}}
+		for _, other := range []string{"config.json", "tokenizer.json"} {
+			folder[other] = &fstest.MapFile{Data: file(t, other)}
+		}
+		model, err := onnx.Load(folder, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if model.Graph != name {
+			t.Errorf("%s was run", model.Graph)
+		}
+		if err := model.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // What a model folder lacks or what does not fit is refused at load, all of it in one message.
 func TestLoadFaults(t *testing.T) {
 	config := string(file(t, "config.json"))
@@ -137,7 +161,14 @@ func TestLoadFaults(t *testing.T) {
 	}{
 		"empty folder": {
 			func(f fstest.MapFS) { clear(f) },
-			[]string{"config.json: missing", "tokenizer.json: missing", "model.onnx: missing (nor is there onnx/model.onnx)"},
+			[]string{"config.json: missing", "tokenizer.json: missing", "model.onnx: missing (nor is there onnx/model.onnx,"},
+		},
+		"weights alone": {
+			func(f fstest.MapFS) {
+				f["model.safetensors"] = f["model.onnx"]
+				delete(f, "model.onnx")
+			},
+			[]string{"model.onnx: missing: there is model.safetensors, of which `python -m charthand_training export"},
 		},
 		"two faults at once": {
 			func(f fstest.MapFS) {
@@ -200,6 +231,63 @@ func TestLoadFaults(t *testing.T) {
 	}
 }
 
+// A graph that cannot be run on notes is refused when it is loaded, with the reason.
+func TestLoadRefusesGraphs(t *testing.T) {
+	const folder = "../testdata/parity/bert"
+	for name, test := range map[string]struct {
+		change func(fstest.MapFS)
+		want   string
+	}{
+		"no logits": {
+			func(f fstest.MapFS) {
+				f["model.onnx"].Data = bytes.ReplaceAll(f["model.onnx"].Data, []byte("logits"), []byte("states"))
+			},
+			`the graph has no output "logits": it is no token classifier`,
+		},
+		"an input that charthand does not give": {
+			func(f fstest.MapFS) {
+				f["model.onnx"].Data = bytes.ReplaceAll(f["model.onnx"].Data, []byte("token_type_ids"), []byte("speaker_of_ids"))
+			},
+			`the graph needs an input "speaker_of_ids", which charthand does not give`,
+		},
+		"no text": {
+			func(f fstest.MapFS) {
+				f["model.onnx"].Data = bytes.ReplaceAll(f["model.onnx"].Data, []byte("input_ids"), []byte("inputs_it"))
+			},
+			`the graph has no input "input_ids"`,
+		},
+		"another model's tokenizer": {
+			func(f fstest.MapFS) { f["tokenizer.json"].Data = file(t, "tokenizer.json") },
+			"tokenizer.json has tokens up to 30521, the graph has not",
+		},
+		"cut off": {
+			func(f fstest.MapFS) { f["model.onnx"].Data = f["model.onnx"].Data[:len(f["model.onnx"].Data)/2] },
+			"not an ONNX graph that this runtime can read",
+		},
+		"empty": {func(f fstest.MapFS) { f["model.onnx"].Data = nil }, "not an ONNX graph that this runtime can read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			model := fstest.MapFS{}
+			for _, name := range []string{"config.json", "tokenizer.json", "model.onnx"} {
+				data, err := os.ReadFile(filepath.Join(folder, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				model[name] = &fstest.MapFile{Data: data}
+			}
+			test.change(model)
+			loaded, err := onnx.Load(model, 1)
+			if err == nil {
+				loaded.Close()
+				t.Fatal("loaded")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("want %q in:\n%v", test.want, err)
+			}
+		})
+	}
+}
+
 func logitsOf(model *onnx.Model, tokens []onnx.Token) (logits []float32, err error) {
 	err = model.Logits(context.Background(), tokens, func(rows []float32) { logits = slices.Clone(rows) })
 	return logits, err
@@ -257,6 +345,36 @@ func TestLogitsLimits(t *testing.T) {
 	cancel()
 	if err := model.Logits(cancelled, tokens[:1], func([]float32) { t.Error("there are logits") }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled call: %v", err)
+	}
+}
+
+// A call whose context ends while native code runs costs no more than the operation that was under way.
+func TestLogitsAreBrokenOff(t *testing.T) {
+	model := load(t)
+	tokens, err := model.Encode(strings.Repeat("pain ", model.MaxTokens))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shortest := func(timeout time.Duration, want error) time.Duration {
+		least := time.Hour
+		for range 5 {
+			ctx, cancel := context.WithTimeout(context.Background(), timeout)
+			before := model.Busy()
+			if err := model.Logits(ctx, tokens, func([]float32) {}); !errors.Is(err, want) {
+				t.Errorf("got %v, want %v", err, want)
+			}
+			cancel()
+			least = min(least, model.Busy()-before)
+		}
+		return least
+	}
+	whole := shortest(time.Hour, nil)
+	brokenOff := shortest(whole/20, context.DeadlineExceeded)
+	if brokenOff > whole/2 {
+		t.Errorf("broken off it took %s, whole %s", brokenOff, whole)
+	}
+	if _, err := logitsOf(model, tokens); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 

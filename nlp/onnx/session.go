@@ -80,8 +80,8 @@ func newSession(graph []byte, workers int) (*session, error) {
 }
 
 // run computes the logits of one window, row by row (tokens × labels), special tokens included, and lets use see them: they
-// lie in native memory that is freed afterwards. It waits for a free slot until the context ends; once native code runs it
-// is waited for.
+// lie in native memory that is freed afterwards. It waits for a free slot until the context ends; native code that runs then is
+// broken off between two operations of the graph, and waited for.
 func (s *session) run(ctx context.Context, ids []int64, use func(logits []float32)) error {
 	select {
 	case s.slots <- struct{}{}:
@@ -116,10 +116,10 @@ func (s *session) run(ctx context.Context, ids []int64, use func(logits []float3
 		values = append(values, tensor)
 	}
 	outputs := []ort.Value{nil}
-	began := time.Now()
-	err := s.native.Run(values, outputs)
-	s.busy.Add(int64(time.Since(began)))
-	if err != nil {
+	if err := s.runNative(ctx, values, outputs); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return fmt.Errorf("the model failed on a window of %d tokens: %w", len(ids), err)
 	}
 	values = append(values, outputs[0])
@@ -129,6 +129,24 @@ func (s *session) run(ctx context.Context, ids []int64, use func(logits []float3
 	}
 	use(logits.GetData())
 	return nil
+}
+
+// runNative runs the graph, and breaks it off when the context ends. It returns when native code has.
+func (s *session) runNative(ctx context.Context, inputs, outputs []ort.Value) error {
+	options, err := ort.NewRunOptions()
+	if err != nil {
+		return err
+	}
+	defer options.Destroy()
+	terminated := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() { terminated <- options.Terminate() })
+	began := time.Now()
+	err = s.native.RunWithOptions(inputs, outputs, options)
+	s.busy.Add(int64(time.Since(began)))
+	if !stop() {
+		<-terminated // it uses the options
+	}
+	return err
 }
 
 func (s *session) close() error { return s.native.Destroy() }
