@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"charthand/nlp"
@@ -94,5 +96,37 @@ func TestClassifyLongText(t *testing.T) {
 		if share := float64(last) / float64(2000*len(sentence)); share < 0.99 {
 			t.Errorf("%s: nothing was found after %.2f of the text", architecture, share)
 		}
+	}
+}
+
+// What is said of a note does not depend on what is read beside it, whatever the architecture and however long the others are.
+func TestAnswersDoNotDependOnNeighbours(t *testing.T) {
+	texts := make([]string, 16)
+	for i := range texts {
+		texts[i] = strings.Repeat("Severe chest pain since 3 days; given aspirin 81 mg, no fever. ", 1+i*i) + strings.Repeat("x", i)
+	}
+	for _, architecture := range architectures {
+		t.Run(architecture, func(t *testing.T) {
+			classifier, err := nlp.NewClassifier(loadParity(t, architecture), 0, nlp.AggregateSimple)
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone := make([][]nlp.Classified, len(texts))
+			for i, text := range texts {
+				if alone[i], err = classifier.Classify(context.Background(), text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var group sync.WaitGroup
+			for i, text := range texts {
+				group.Go(func() {
+					beside, err := classifier.Classify(context.Background(), text)
+					if err != nil || !slices.Equal(beside, alone[i]) {
+						t.Errorf("text %d is answered otherwise beside others (%v)", i, err)
+					}
+				})
+			}
+			group.Wait()
+		})
 	}
 }

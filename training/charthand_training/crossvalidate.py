@@ -87,6 +87,7 @@ def summarise(recipe: Recipe, data: Path, out: Path, folds: int) -> dict:
         "folds": measured,
         "documents": {name: len(spans) for name, spans in sorted(pooled.items())},  # of all folds
         "types": {name: by_type(spans) for name, spans in sorted(pooled.items())},
+        "positions": {name: by_position(spans) for name, spans in sorted(pooled.items())},
         "mean": {n: _over(measured, n, statistics.fmean) for n in sorted(names)},
         "spread": {n: _over(measured, n, lambda v: statistics.stdev(v) if len(v) > 1 else 0.0) for n in sorted(names)},
     }
@@ -125,6 +126,24 @@ def by_type(spans: list[tuple[list[Span], list[Span]]]) -> dict[str, dict[str, f
         for label, counts in sorted(strict.by_label.items())
         if counts.gold
     }
+
+
+# Where a document is looked at by itself, in code points: 512 tokens, which is as far as the encoder sees at once, are some 2,200.
+POSITIONS = (0, 1100, 2200, 3300, 4400)
+
+
+def by_position(spans: list[tuple[list[Span], list[Span]]]) -> list[dict[str, float]]:
+    """Strict micro F1 of the mentions that begin in each part of the documents."""
+    rows = []
+    for start, end in zip(POSITIONS, (*POSITIONS[1:], 1 << 31)):
+        counts = score.score([_between(gold, found, start, end) for gold, found in spans]).micro()
+        if counts.gold:
+            rows.append({"from": start, "gold": counts.gold, "strict": round(counts.f1, 4)})
+    return rows
+
+
+def _between(gold: list[Span], found: list[Span], start: int, end: int) -> tuple[list[Span], list[Span]]:
+    return [s for s in gold if start <= s.start < end], [s for s in found if start <= s.start < end]
 
 
 def _as_kinds(spans: list[Span]) -> list[Span]:
