@@ -69,7 +69,7 @@ func TestBrat(t *testing.T) {
 			"T6 Sign_symptom 1 2",                               // malformed
 			"T7\tSign_symptom 9 9\t",                            // malformed
 			"T8\tSign_symptom 99999999999999999999999 999\twow", // malformed
-			"T9\tSign_symptom 51 56\tcough",                    // other words
+			"T9\tSign_symptom 51 56\tcough",                     // other words
 		}, "\n"),
 		"unlabelled.txt": "No marks here.",
 	})

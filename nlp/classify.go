@@ -40,6 +40,9 @@ type Classifier struct {
 // NewClassifier makes a Classifier over a model, which stays the caller's to close. window is the length of a window in tokens; 0
 // is the model's whole length, as the pipeline has it.
 func NewClassifier(model *onnx.Model, window int, aggregation Aggregation) (*Classifier, error) {
+	if err := model.CanJoin(); err != nil {
+		return nil, err
+	}
 	r, err := newReader(model, window)
 	if err != nil {
 		return nil, err

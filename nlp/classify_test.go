@@ -72,7 +72,7 @@ func TestParityNamesDifferences(t *testing.T) {
 	}
 }
 
-// A text of many windows is answered as its sentences are, each with its place: nothing is cut, doubled or left out.
+// A text of many windows is read to its end: no token is answered twice, and the answers are in the order of the text.
 func TestClassifyLongText(t *testing.T) {
 	const sentence = "Admitted with severe chest pain, given aspirin. "
 	for _, architecture := range architectures {
@@ -121,7 +121,7 @@ func TestAnswersDoNotDependOnNeighbours(t *testing.T) {
 			for i, text := range texts {
 				group.Go(func() {
 					beside, err := classifier.Classify(context.Background(), text)
-					if err != nil || !slices.Equal(beside, alone[i]) {
+					if err != nil || len(beside) == 0 || !slices.Equal(beside, alone[i]) {
 						t.Errorf("text %d is answered otherwise beside others (%v)", i, err)
 					}
 				})

@@ -3,6 +3,7 @@ package nlp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 
@@ -61,8 +62,11 @@ func CheckParity(ctx context.Context, model *onnx.Model, recorded []byte) (*Pari
 		Transformers string                            `json:"transformers"`
 		Texts        []map[Aggregation]json.RawMessage `json:"texts"`
 	}
-	if err := json.Unmarshal(recorded, &file); err != nil || len(file.Texts) == 0 {
+	if err := json.Unmarshal(recorded, &file); err != nil {
 		return nil, fmt.Errorf("not a file of recorded answers: %w", err)
+	}
+	if len(file.Texts) == 0 {
+		return nil, errors.New("no recorded answers in it")
 	}
 	p := &Parity{Transformers: file.Transformers, Texts: len(file.Texts)}
 	for _, aggregation := range Aggregations {
@@ -99,8 +103,11 @@ func differ(want, got []Answer) string {
 		if off := math.Abs(float64(w.Score - g.Score)); off > scoreTolerance {
 			return fmt.Sprintf("answer %d has a score that is off by %.5f", i, off)
 		}
-		if w.Score = g.Score; w != g {
+		if w.Entity != g.Entity || w.Group != g.Group || w.Start != g.Start || w.End != g.End {
 			return fmt.Sprintf("answer %d is %s%s at %d:%d, expected %s%s at %d:%d", i, g.Entity, g.Group, g.Start, g.End, w.Entity, w.Group, w.Start, w.End)
+		}
+		if w.Word != g.Word || w.Index != g.Index {
+			return fmt.Sprintf("answer %d at %d:%d has other words, or another index", i, g.Start, g.End)
 		}
 	}
 	if len(want) != len(got) {

@@ -61,6 +61,9 @@ func windowUsed(model *onnx.Model) string {
 	if w.Tokens == 0 {
 		return "the longest"
 	}
+	if w.Overlap == 0 {
+		return fmt.Sprintf("%d tokens", w.Tokens)
+	}
 	return fmt.Sprintf("%d tokens, overlapping by %d where no sentence ends", w.Tokens, w.Overlap)
 }
 

@@ -13,6 +13,7 @@ import (
 	"charthand/models/hub"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 )
 
 // Variables of the environment that Hugging Face's own tools know.
@@ -71,8 +72,17 @@ func (c *modelPullCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// progress shows a bar for each file in turn, on a terminal; elsewhere the bar writes nothing but its last state.
+// progress shows a bar for each file in turn, on a terminal; elsewhere it names the files alone.
 func progress(out io.Writer) hub.Progress {
+	if file, ok := out.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
+		last := ""
+		return func(file string, _, size int64) {
+			if file != last {
+				last = file
+				fmt.Fprintf(out, "%s (%d bytes)\n", file, size)
+			}
+		}
+	}
 	var bar *progressbar.ProgressBar
 	var current string
 	return func(file string, done, size int64) {

@@ -12,6 +12,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // partial ends the name of a file that is not whole yet.
@@ -30,16 +33,23 @@ func (c *Client) fetch(ctx context.Context, source string, f file, path string) 
 		return err
 	}
 	defer part.Close()
-	for done := false; !done; {
+	if err := unix.Flock(int(part.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("another pull is getting it (%w)", err)
+	}
+	for {
 		before, err := part.Seek(0, io.SeekEnd)
 		if err != nil {
 			return err
 		}
-		if done, err = c.attempt(ctx, source, f, part, before); err != nil {
-			after, seekErr := part.Seek(0, io.SeekEnd)
-			if ctx.Err() != nil || seekErr != nil || after <= before || errors.As(err, new(refused)) {
-				return errors.Join(err, seekErr)
-			}
+		if before > 0 && before >= f.Size {
+			break
+		}
+		if err = c.attempt(ctx, source, f, part, before); err == nil {
+			break
+		}
+		after, seekErr := part.Seek(0, io.SeekEnd)
+		if ctx.Err() != nil || seekErr != nil || after <= before || errors.As(err, new(refused)) {
+			return errors.Join(err, seekErr)
 		}
 	}
 	if err := verify(part, f); err != nil {
@@ -51,46 +61,49 @@ func (c *Client) fetch(ctx context.Context, source string, f file, path string) 
 	return os.Rename(part.Name(), path)
 }
 
+// stall is how long nothing may come before a connection is given up.
+func (c *Client) stall() time.Duration {
+	if c.Stall > 0 {
+		return c.Stall
+	}
+	return time.Minute
+}
+
 // refused is an answer of the hub that asking again does not change.
 type refused struct{ error }
 
-// attempt appends to a file what is missing of it; it reports whether it is whole then.
-func (c *Client) attempt(ctx context.Context, source string, f file, part *os.File, from int64) (bool, error) {
-	if f.Size > 0 && from == f.Size {
-		return true, nil
-	}
+// attempt appends to a file what is missing of it; without an error that is all of it.
+func (c *Client) attempt(ctx context.Context, source string, f file, part *os.File, from int64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stalled := time.AfterFunc(c.stall(), cancel)
+	defer stalled.Stop()
 	response, err := c.get(ctx, source, from)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer response.Body.Close()
 	switch {
 	case response.StatusCode == http.StatusPartialContent && from > 0:
-	case response.StatusCode == http.StatusOK, response.StatusCode == http.StatusRequestedRangeNotSatisfiable && from > 0:
-		// The server gives the whole file, or has less than is there: begin again.
-		if err := part.Truncate(0); err != nil {
-			return false, err
-		}
-		if from, err = part.Seek(0, io.SeekStart); err != nil {
-			return false, err
-		}
-		if response.StatusCode != http.StatusOK {
-			return false, nil
-		}
+	case response.StatusCode == http.StatusOK && from == 0:
+	case response.StatusCode == http.StatusOK, response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+		// The server gives no parts, or has less than is there already: what was begun is of no use.
+		return refused{errors.Join(errors.New("the hub does not go on where it stopped: pull again to begin anew"), part.Truncate(0))}
 	default:
-		return false, refused{refusal(response.StatusCode)}
+		return refused{refusal(response.StatusCode)}
 	}
 	counter := &counted{Writer: part, done: from, tell: func(done int64) {
+		stalled.Reset(c.stall())
 		if c.Progress != nil {
 			c.Progress(f.Name, done, f.Size)
 		}
 	}}
 	// No more than the hub has announced: what lies beyond cannot be right.
 	written, err := io.Copy(counter, io.LimitReader(response.Body, f.Size-from+1))
-	if err != nil {
-		return false, err
+	if err == nil && written < f.Size-from {
+		err = fmt.Errorf("it ended after %d of %d bytes", from+written, f.Size)
 	}
-	return from+written >= f.Size, nil
+	return err
 }
 
 // counted tells how many bytes have been written.

@@ -14,6 +14,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"charthand/nlp/onnx"
 )
 
 // Endpoint is where models come from unless told otherwise.
@@ -24,10 +27,6 @@ var (
 	companions = []string{
 		"config.json", "charthand.json", "expected.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
 	}
-	graphs = []string{
-		"model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx", "model_int8.onnx", "onnx/model_int8.onnx",
-	}
-	weights = []string{"model.safetensors", "pytorch_model.bin"}
 	// vocabularies are what a tokenizer is made from where there is no tokenizer.json: training/ needs them then.
 	vocabularies = []string{"vocab.txt", "vocab.json", "merges.txt", "spm.model", "spiece.model", "sentencepiece.bpe.model"}
 )
@@ -46,6 +45,7 @@ type Client struct {
 	Offline  bool   // answer from the cache alone
 	HTTP     *http.Client
 	Progress Progress
+	Stall    time.Duration // how long a connection may bring nothing; 0 is a minute
 }
 
 // Model is a model folder in the cache.
@@ -145,12 +145,22 @@ func (c *Client) get(ctx context.Context, source string, from int64) (*http.Resp
 		return nil, err
 	}
 	if c.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.Token) // net/http drops it where a redirect leaves the host
+		request.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	if from > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
 	}
-	return c.HTTP.Do(request)
+	client := *c.HTTP
+	client.CheckRedirect = func(next *http.Request, before []*http.Request) error {
+		if len(before) >= 10 {
+			return errors.New("the hub redirects without end")
+		}
+		if next.URL.Scheme != before[0].URL.Scheme || next.URL.Host != before[0].URL.Host {
+			next.Header.Del("Authorization") // net/http keeps it for subdomains and other ports
+		}
+		return nil
+	}
+	return client.Do(request)
 }
 
 // choose picks the files that are needed of those that there are.
@@ -174,13 +184,22 @@ func choose(files []file) (wanted []file, hasGraph bool, err error) {
 	if _, found := byName["config.json"]; !found {
 		return nil, false, errors.New("it has no config.json: it is no model of Transformers")
 	}
-	if hasGraph = first(graphs); hasGraph {
+	if hasGraph = first(onnx.GraphFiles); hasGraph {
+		graph := wanted[len(wanted)-1].Name
+		for _, ending := range []string{"_data", ".data"} {
+			if _, found := byName[graph+ending]; found {
+				return nil, false, fmt.Errorf("its %s keeps its weights in another file, which charthand does not read", graph)
+			}
+		}
+		if _, found := byName["tokenizer.json"]; !found {
+			return nil, false, errors.New("it has no tokenizer.json: save its tokenizer with a fast one of Transformers first")
+		}
 		return wanted, true, nil
 	}
 	for _, name := range vocabularies {
 		first([]string{name})
 	}
-	if !first(weights) {
+	if !first(onnx.WeightFiles) {
 		return nil, false, errors.New("it has neither an ONNX graph nor weights")
 	}
 	return wanted, false, nil
@@ -198,7 +217,10 @@ func (c *Client) remember(name, revision, commit string) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, []byte(commit), 0o600); err != nil {
+		if err := os.WriteFile(path+partial, []byte(commit), 0o600); err != nil {
+			return err
+		}
+		if err := os.Rename(path+partial, path); err != nil {
 			return err
 		}
 	}
@@ -214,12 +236,15 @@ func (c *Client) cached(name, revision string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !commits.Match(commit) {
+		return nil, fmt.Errorf("%s at %s: the cache is damaged, pull it again: %w", name, revision, ErrNotCached)
+	}
 	return c.model(name, string(commit)), nil
 }
 
 func (c *Client) model(name, commit string) *Model {
 	folder := filepath.Join(c.repository(name), commit)
-	hasGraph := slices.ContainsFunc(graphs, func(graph string) bool {
+	hasGraph := slices.ContainsFunc(onnx.GraphFiles, func(graph string) bool {
 		_, err := os.Stat(filepath.Join(folder, filepath.FromSlash(graph)))
 		return err == nil
 	})

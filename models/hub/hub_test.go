@@ -234,6 +234,52 @@ func TestPullGoesOn(t *testing.T) {
 	}
 }
 
+// Servers that do not keep to what they announced are given up, not asked for ever.
+func TestPullEnds(t *testing.T) {
+	for what, answer := range map[string]http.HandlerFunc{
+		"it ended after 9 of": func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Range") != "" {
+				w.WriteHeader(http.StatusPartialContent)
+				return
+			}
+			fmt.Fprint(w, "too short")
+		},
+		"does not go on":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestedRangeNotSatisfiable) },
+		"the hub answers 500":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"bytes came, the hub anno": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("too long", 1000)) },
+		"context canceled":         func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		s := start(t, &server{files: map[string]string{"config.json": strings.Repeat("{}", 500), "model.safetensors": "weights"}})
+		s.storage.Config.Handler = answer
+		c := client(t, s)
+		c.Stall = 200 * time.Millisecond
+		if what == "does not go on" {
+			part := filepath.Join(c.Folder, "someone--clinical-ner", commit, "config.json.part")
+			if err := errors.Join(os.MkdirAll(filepath.Dir(part), 0o700), os.WriteFile(part, []byte("{}"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := c.Pull(context.Background(), name, "main")
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestPullRefusesFolders(t *testing.T) {
+	for path, want := range map[string]string{"onnx/model.onnx_data": "another file", "tokenizer.json": "no tokenizer.json", "config.json": "no config.json"} {
+		s := whole()
+		if _, there := s.files[path]; there {
+			delete(s.files, path)
+		} else {
+			s.files[path] = "weights"
+		}
+		if _, err := client(t, start(t, s)).Pull(context.Background(), name, "main"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestPullRefusesWhatIsNotAsAnnounced(t *testing.T) {
 	for _, path := range []string{"onnx/model.onnx", "config.json"} {
 		s := whole()

@@ -24,13 +24,13 @@ const (
 	settingsFile  = "charthand.json"
 )
 
-// graphFiles are the names that exporters give a graph; the first that is there is run.
-var graphFiles = []string{
+// GraphFiles are the names that exporters give a graph; the first that is there is run.
+var GraphFiles = []string{
 	"model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx", "model_int8.onnx", "onnx/model_int8.onnx",
 }
 
-// weightFiles are weights that no graph goes with.
-var weightFiles = []string{"model.safetensors", "pytorch_model.bin"}
+// WeightFiles are weights that no graph goes with.
+var WeightFiles = []string{"model.safetensors", "pytorch_model.bin"}
 
 // Settings is how a model folder wants to be run: its charthand.json, which it may lack.
 type Settings struct {
@@ -164,8 +164,8 @@ func (m *Model) readConfig(folder fs.FS) error {
 		m.Settings.Name = c.ModelType
 	}
 	m.MaxTokens = c.MaxPositions
-	if strings.Contains(c.ModelType, "roberta") {
-		m.MaxTokens -= 2 // its positions begin after the padding's
+	if slices.ContainsFunc([]string{"roberta", "camembert", "mpnet"}, func(kind string) bool { return strings.Contains(c.ModelType, kind) }) {
+		m.MaxTokens -= 2 // their positions begin after the padding's
 	}
 	if m.MaxTokens <= 0 {
 		m.MaxTokens = 512
@@ -215,18 +215,18 @@ func (m *Model) readFile(folder fs.FS, name string) ([]byte, error) {
 }
 
 func (m *Model) readGraph(folder fs.FS) (name string, graph []byte, err error) {
-	for _, name = range graphFiles {
+	for _, name = range GraphFiles {
 		graph, err = m.readFile(folder, name)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return name, graph, err
 		}
 	}
-	for _, weights := range weightFiles {
+	for _, weights := range WeightFiles {
 		if _, err := fs.Stat(folder, weights); err == nil {
-			return graphFiles[0], nil, fmt.Errorf("missing: there is %s, of which `python -m charthand_training export DIR --out DIR` in training/ makes one", weights)
+			return GraphFiles[0], nil, fmt.Errorf("missing: there is %s, of which `python -m charthand_training export DIR --fp32 --out DIR` in training/ makes one", weights)
 		}
 	}
-	return graphFiles[0], nil, fmt.Errorf("missing (nor is there %s)", strings.Join(graphFiles[1:], ", "))
+	return GraphFiles[0], nil, fmt.Errorf("missing (nor is there %s)", strings.Join(GraphFiles[1:], ", "))
 }
 
 // missing shortens what the file system says of a file that is not there.
@@ -262,7 +262,7 @@ func (m *Model) probe() error {
 	}
 	last := int64(m.native.VocabSize()) - 1
 	if err := m.session.run(context.Background(), append(slices.Clone(ids), last), func([]float32) {}); err != nil {
-		return fmt.Errorf("%s has tokens up to %d, the graph has not", tokenizerFile, last)
+		return fmt.Errorf("%s has tokens up to %d, which the graph does not take: %w", tokenizerFile, last, err)
 	}
 	return nil
 }

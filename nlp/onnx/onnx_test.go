@@ -258,7 +258,7 @@ func TestLoadRefusesGraphs(t *testing.T) {
 		},
 		"another model's tokenizer": {
 			func(f fstest.MapFS) { f["tokenizer.json"].Data = file(t, "tokenizer.json") },
-			"tokenizer.json has tokens up to 30521, the graph has not",
+			"tokenizer.json has tokens up to 30521, which the graph does not take",
 		},
 		"cut off": {
 			func(f fstest.MapFS) { f["model.onnx"].Data = f["model.onnx"].Data[:len(f["model.onnx"].Data)/2] },

@@ -140,13 +140,14 @@ func (s *session) runNative(ctx context.Context, inputs, outputs []ort.Value) er
 	defer options.Destroy()
 	terminated := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() { terminated <- options.Terminate() })
+	defer func() {
+		if !stop() {
+			<-terminated // it uses the options
+		}
+	}()
 	began := time.Now()
-	err = s.native.RunWithOptions(inputs, outputs, options)
-	s.busy.Add(int64(time.Since(began)))
-	if !stop() {
-		<-terminated // it uses the options
-	}
-	return err
+	defer func() { s.busy.Add(int64(time.Since(began))) }()
+	return s.native.RunWithOptions(inputs, outputs, options)
 }
 
 func (s *session) close() error { return s.native.Destroy() }

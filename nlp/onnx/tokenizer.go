@@ -49,6 +49,7 @@ type Tokenizer struct {
 	nul            string          // what a NUL is read as
 	nulID          int             // the token for a NUL by itself, -1 where there is none
 	join           joiner
+	joinFault      error // why there is no join
 	// continues reports whether a token, which begins at a byte of the text, goes on with the word of the one before it.
 	continues func(token, text string, at int) bool
 }
@@ -67,10 +68,7 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	join, err := newJoiner(file["decoder"])
-	if err != nil {
-		return nil, err
-	}
+	join, joinFault := newJoiner(file["decoder"])
 	file["padding"], file["truncation"] = json.RawMessage("null"), json.RawMessage("null")
 	if data, err = json.Marshal(file); err != nil {
 		return nil, err
@@ -79,7 +77,7 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{native: native, wordPieces: model.Prefix != "", unknown: unknown, nul: model.nul(), nulID: -1, join: join}
+	t := &Tokenizer{native: native, wordPieces: model.Prefix != "", unknown: unknown, nul: model.nul(), nulID: -1, join: join, joinFault: joinFault}
 	if model.Type == "WordPiece" && model.Prefix != "" {
 		t.continues = func(token, _ string, _ int) bool { return strings.HasPrefix(token, model.Prefix) }
 	} else {
@@ -257,6 +255,9 @@ func Pieces(tokens []Token) []string {
 	}
 	return pieces
 }
+
+// CanJoin gives the reason why Join cannot be called, nil where it can.
+func (t *Tokenizer) CanJoin() error { return t.joinFault }
 
 // Join puts pieces together, as convert_tokens_to_string of Hugging Face's tokenizers does.
 func (t *Tokenizer) Join(pieces []string) string { return t.join(pieces) }

@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     command("record", run_record, "record what Hugging Face's pipeline answers with a fine-tuned model, for `charthand model check`",
             "model", "--out")  # fmt: skip
 
-    added = command("convert", run_convert, "read a corpus in its published format and write CoNLL; assertions and relations of i2b2 beside it, as .jsonl", "--out")
+    added = command("convert", run_convert, "read a corpus in its published format and write CoNLL; assertions and relations of i2b2 beside it, as .statements.jsonl", "--out")
     added.add_argument("format", choices=sorted(corpora.READERS))
     added.add_argument("source", type=Path, help="the folder (brat, i2b2) or the file (conll, pubtator)")
     added.add_argument("--strict", action="store_true", help="stop at the first malformed line instead of counting it")
@@ -184,7 +184,7 @@ def run_convert(a: argparse.Namespace) -> int:
     documents, report = corpora.READERS[a.format](a.source, a.strict)
     conll.write(documents, a.out)
     if a.format == "i2b2" and (statements := list(i2b2.read_statements(a.source, report))):
-        beside = a.out.with_suffix(".jsonl")
+        beside = a.out.with_suffix(".statements.jsonl")
         beside.write_text("".join(json.dumps(s) + "\n" for s in statements), encoding="utf-8")
         print(f"{len(statements)} assertions and relations written to {beside}")
     for fault in report.faults:

@@ -89,6 +89,8 @@ def write(recipe: Recipe, data: Path, model: Path, charthand: Path, reports: Pat
     baseline = reports.parent / "baseline" / "folds.json"
     if baseline.exists():
         plain = json.loads(baseline.read_text(encoding="utf-8"))
+        if plain["recipe_sha256"] != crossvalidate.digest(Recipe.read(RECIPES / "baseline.yaml")):
+            raise ValueError(f"{baseline}: made with another recipe than baseline is now")
         figures = " | ".join(_spread(plain, "maccrobat", f) for f in FIGURES)
         rows.insert(0, f"| case reports, the same encoder plainly fine-tuned on them | {plain['documents']['maccrobat']} | {figures} |")
     rows.append(
@@ -124,6 +126,8 @@ def write(recipe: Recipe, data: Path, model: Path, charthand: Path, reports: Pat
     )
     (model / "README.md").write_text(card, encoding="utf-8")
 
+
+RECIPES = Path(__file__).parent.parent / "recipes"
 
 FIGURES = ("strict", "strict_resources", "overlap_kinds")
 

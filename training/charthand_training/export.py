@@ -96,6 +96,8 @@ def export(model_folder: Path, out: Path, quantise: bool, calibration: dict | No
     for name in KEPT:
         if (model_folder / name).exists():
             shutil.copy(model_folder / name, out / name)
+    if not (out / "tokenizer.json").exists():  # the model came with its vocabulary alone
+        tokenizer.save_pretrained(out)
     config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -68,7 +68,7 @@ class PartialTrainer(Trainer):
             unmarked = torch.logsumexp(logp[..., self.hidden], dim=-1)
             chosen = torch.where(partial.unsqueeze(-1) & (gold == 0), unmarked, chosen)
         counted = gold != IGNORED
-        loss = -(chosen * counted).sum() / counted.sum()
+        loss = -(chosen * counted).sum() / counted.sum().clamp(min=1)
         return (loss, outputs) if return_outputs else loss
 
     def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):

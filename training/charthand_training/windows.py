@@ -17,26 +17,33 @@ from .recipe import Corpus
 IGNORED = -100  # the tag of what is not counted in the loss, as in Hugging Face's collators
 
 
+# What begins the tokens that begin a word, in SentencePiece and in byte-level BPE; alone it stands for no text.
+MARKERS = ("▁", "Ġ")
+
+
 def continuations(tokenizer: PreTrainedTokenizerFast, text: str, encoding: Encoding) -> list[bool]:
     """Says of each token whether it goes on with the word of the one before it.
 
-    A tokenizer's own words may run from blank to blank (SentencePiece), or part digits from letters (byte-level BPE): letters and
-    digits side by side are one word here, and a sign ends a word, so that a comma is no part of what stands before it. nlp/onnx has
-    the same rule.
+    Word pieces say so themselves. Other tokenizers' words may run from blank to blank (SentencePiece), or part digits from letters
+    (byte-level BPE): letters and digits side by side are one word here, and a sign ends a word, so that a comma is no part of what
+    stands before it. nlp/onnx has the same rule.
     """
-    words, offsets = encoding.word_ids, encoding.offsets
+    words, offsets, tokens = encoding.word_ids, encoding.offsets, encoding.tokens
     pieces = bool(getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None))
-    return [
-        i > 0
-        and (words[i] == words[i - 1] or not pieces)
-        and (start < offsets[i - 1][1] or (not text[offsets[i - 1][1] : start] and _one_word(text, start)))
-        for i, (start, _) in enumerate(offsets)
-    ]
+
+    def continues(i: int) -> bool:
+        if pieces:
+            return words[i] == words[i - 1]
+        start = offsets[i][0]
+        same_character = start < offsets[i - 1][1] and tokens[i - 1] not in MARKERS
+        return same_character or (not tokens[i].startswith(MARKERS) and _one_word(text, start))
+
+    return [i > 0 and continues(i) for i in range(len(offsets))]
 
 
 def _one_word(text: str, at: int) -> bool:
     """Whether letters, digits or their marks stand on both sides of a place."""
-    return all(c.isalnum() or unicodedata.combining(c) for c in text[at - 1 : at + 1])
+    return at > 0 and all(unicodedata.category(c)[0] in "LNM" for c in text[at - 1 : at + 1])
 
 
 class Windows(torch.utils.data.Dataset):

@@ -61,7 +61,7 @@ class I2b2Test(unittest.TestCase):
             self.assertEqual(main(["convert", "i2b2", str(self.folder / "in"), "--out", str(out)]), 1)
             self.assertEqual(main(["convert", "i2b2", str(self.folder / "in"), "--out", str(out), "--strict"]), 1)
         self.assertIn("record-1.ast:2", faults.getvalue())
-        rows = [json.loads(line) for line in (self.folder / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
+        rows = [json.loads(line) for line in (self.folder / "corpus.statements.jsonl").read_text(encoding="utf-8").splitlines()]
         self.assertEqual((TEXT[slice(*rows[0]["span"])], rows[0]["assertion"], rows[0]["document"]), ("chest pain", "absent", "record-1"))
         self.assertEqual((TEXT[slice(*rows[1]["first"])], rows[1]["relation"], TEXT[slice(*rows[1]["second"])]), ("Aspirin", "TrAP", "pain"))
 
