@@ -53,6 +53,10 @@ def main(argv: list[str] | None = None) -> int:
     command("record", run_record, "record what Hugging Face's pipeline answers with a fine-tuned model, for `charthand model check`",
             "model", "--out")  # fmt: skip
 
+    added = command("peers", run_peers, "time charthand beside Hugging Face's pipeline on the same notes", "--data", "--charthand")
+    added.add_argument("size", choices=["default", "bert-base", "albert-base", "deberta-v3-base"], help="which model; base sizes have random weights")
+    added.add_argument("--notes", type=int, default=60, help="how many notes of mtsamples (60)")
+
     added = command("convert", run_convert, "read a corpus in its published format and write CoNLL; assertions and relations of i2b2 beside it, as .statements.jsonl", "--out")
     added.add_argument("format", choices=sorted(corpora.READERS))
     added.add_argument("source", type=Path, help="the folder (brat, i2b2) or the file (conll, pubtator)")
@@ -178,6 +182,13 @@ def run_record(a: argparse.Namespace) -> None:
     from . import parity
 
     parity.record(a.model, a.out)
+
+
+def run_peers(a: argparse.Namespace) -> None:
+    from . import peers
+
+    for row in peers.measure(a.size, a.data, a.charthand, a.notes):
+        print(f"{a.size}, {row['figure']}: pipeline {row['pipeline']:.2f}, charthand {row['charthand']:.2f}, ratio {row['ratio']:.2f}")
 
 
 def run_convert(a: argparse.Namespace) -> int:

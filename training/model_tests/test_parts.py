@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from charthand_training import calibrate, corpora, plots, tagging, tiny
+from charthand_training import calibrate, corpora, crossvalidate, plots, tagging, tiny
 from charthand_training.binary import Found
 from charthand_training.document import Document, Span
 from charthand_training.recipe import Corpus, Recipe
@@ -172,6 +172,13 @@ class CalibrationTest(unittest.TestCase):
         found = [Found(Span(0, 4, "Sign"), 0.9), Found(Span(5, 12, "Drug"), 0.8)]
         sample = calibrate.gather({0: {"c": [(document, found)]}})
         self.assertEqual((list(sample.label), list(sample.right)), (["Sign"], [1.0]))
+
+
+class PositionsTest(unittest.TestCase):
+    def test_a_mention_counts_where_it_begins(self):
+        first, late = Span(10, 15, "A"), Span(2300, 2310, "A")
+        rows = crossvalidate.by_position([([first, late], [first]), ([late], [late, Span(2250, 2255, "A")])])
+        self.assertEqual(rows, [{"from": 0, "gold": 1, "strict": 1.0}, {"from": 2200, "gold": 2, "strict": 0.5}])
 
 
 class ConfusionTest(unittest.TestCase):
