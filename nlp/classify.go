@@ -121,6 +121,8 @@ func (c *Classifier) units(tokens []onnx.Token, logits []float32, index int) []u
 // choose makes one row of probabilities of those of a word's tokens.
 func (c *Classifier) choose(rows [][]float32) []float32 {
 	switch c.aggregation {
+	case AggregateNone, AggregateSimple, AggregateFirst:
+		return rows[0]
 	case AggregateMax:
 		surest := rows[0]
 		for _, row := range rows[1:] {

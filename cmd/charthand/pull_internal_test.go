@@ -1,7 +1,7 @@
 package main
 
 import (
-	"crypto/sha1" //nolint:gosec // the name that git gives a file
+	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -14,7 +14,7 @@ import (
 
 // gitBlob is the name that git gives a file, which is the hub's checksum of it.
 func gitBlob(data []byte) string {
-	sum := sha1.Sum(append(fmt.Appendf(nil, "blob %d\x00", len(data)), data...)) //nolint:gosec // as above
+	sum := sha1.Sum(append(fmt.Appendf(nil, "blob %d\x00", len(data)), data...))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -245,7 +245,7 @@ func (c *Client) cached(name, revision string) (*Model, error) {
 func (c *Client) model(name, commit string) *Model {
 	folder := filepath.Join(c.repository(name), commit)
 	hasGraph := slices.ContainsFunc(onnx.GraphFiles, func(graph string) bool {
-		_, err := os.Stat(filepath.Join(folder, filepath.FromSlash(graph)))
+		_, err := fs.Stat(os.DirFS(folder), graph)
 		return err == nil
 	})
 	return &Model{name, commit, folder, hasGraph}

@@ -132,18 +132,18 @@ func (s *session) run(ctx context.Context, ids []int64, use func(logits []float3
 }
 
 // runNative runs the graph, and breaks it off when the context ends. It returns when native code has.
-func (s *session) runNative(ctx context.Context, inputs, outputs []ort.Value) error {
+func (s *session) runNative(ctx context.Context, inputs, outputs []ort.Value) (err error) {
 	options, err := ort.NewRunOptions()
 	if err != nil {
 		return err
 	}
-	defer options.Destroy()
 	terminated := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() { terminated <- options.Terminate() })
 	defer func() {
 		if !stop() {
-			<-terminated // it uses the options
+			err = errors.Join(err, <-terminated) // it uses the options
 		}
+		err = errors.Join(err, options.Destroy())
 	}()
 	began := time.Now()
 	defer func() { s.busy.Add(int64(time.Since(began))) }()
