@@ -252,7 +252,9 @@ func TestPullEnds(t *testing.T) {
 		s := start(t, &server{files: map[string]string{"config.json": strings.Repeat("{}", 500), "model.safetensors": "weights"}})
 		s.storage.Config.Handler = answer
 		c := client(t, s)
-		c.Stall = 200 * time.Millisecond
+		if what == "context canceled" {
+			c.Stall = 200 * time.Millisecond // the others answer, however slow the machine is
+		}
 		if what == "does not go on" {
 			part := filepath.Join(c.Folder, "someone--clinical-ner", commit, "config.json.part")
 			if err := errors.Join(os.MkdirAll(filepath.Dir(part), 0o700), os.WriteFile(part, []byte("{}"), 0o600)); err != nil {
