@@ -13,7 +13,6 @@ import (
 	"charthand/fixtures"
 	"charthand/models"
 	"charthand/nlp"
-	"charthand/nlp/onnx"
 )
 
 // benchNotes is how many notes of the mtsamples corpus the benchmark reads beside the fixtures.
@@ -22,11 +21,7 @@ const benchNotes = 200
 // BenchmarkWholePath times the path from the JSON of a DocumentReference to the JSON of its Bundle, on one thread, and the
 // part of it that is spent inside the model. It prints notes/s of both and their ratio.
 func BenchmarkWholePath(b *testing.B) {
-	model, err := onnx.Load(models.Default(), 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer model.Close()
+	model := fixtures.Model(b, models.Default(), 1)
 	recognizer, err := nlp.NewRecognizer(model, 0)
 	if err != nil {
 		b.Fatal(err)

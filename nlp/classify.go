@@ -147,17 +147,9 @@ func (c *Classifier) choose(rows [][]float32) []float32 {
 
 // goesOn reports whether a unit is in the mention of the one before it.
 func (c *Classifier) goesOn(before, u unit) bool {
-	_, last := prefixed(c.model.Labels[before.column])
-	begins, label := prefixed(c.model.Labels[u.column])
+	_, last := SplitTag(c.model.Labels[before.column])
+	begins, label := SplitTag(c.model.Labels[u.column])
 	return label == last && !begins
-}
-
-// prefixed takes a label apart; one without a prefix goes on.
-func prefixed(column string) (begins bool, label string) {
-	if label, found := strings.CutPrefix(column, "B-"); found {
-		return true, label
-	}
-	return false, strings.TrimPrefix(column, "I-")
 }
 
 // mention joins units.

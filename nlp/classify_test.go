@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"charthand/fixtures"
 	"charthand/nlp"
 	"charthand/nlp/onnx"
 )
@@ -20,16 +21,7 @@ var architectures = []string{"bert", "distilbert", "electra", "roberta", "albert
 
 func loadParity(t *testing.T, architecture string) *onnx.Model {
 	t.Helper()
-	model, err := onnx.Load(os.DirFS(filepath.Join(parityFolder, architecture)), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := model.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return model
+	return fixtures.Model(t, os.DirFS(filepath.Join(parityFolder, architecture)), 0)
 }
 
 // charthand's answers are those of Hugging Face's pipeline, as training/charthand_training/parity.py recorded them.

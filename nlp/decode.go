@@ -37,7 +37,16 @@ type decoder struct {
 	minimum          float64 // mentions of a lower mean probability are left out
 }
 
-// newDecoder reads the model's labels. A label without a prefix counts as inside, as in the Hugging Face pipeline.
+// SplitTag takes a model's label apart: whether it begins a mention ("B-X") or goes on with one ("I-X"), and of which type. A
+// label without a prefix goes on, as in the Hugging Face pipeline.
+func SplitTag(column string) (begins bool, label string) {
+	if label, found := strings.CutPrefix(column, "B-"); found {
+		return true, label
+	}
+	return false, strings.TrimPrefix(column, "I-")
+}
+
+// newDecoder reads the model's labels.
 func newDecoder(columns []string, settings onnx.Settings) *decoder {
 	d := &decoder{
 		tags: make([]tag, len(columns)), outside: -1, viterbi: settings.Decode.Viterbi,
@@ -49,12 +58,10 @@ func newDecoder(columns []string, settings onnx.Settings) *decoder {
 			d.outside = column
 			continue
 		}
-		kind, label := inside, name
-		switch {
-		case strings.HasPrefix(name, "B-"):
-			kind, label = begin, name[2:]
-		case strings.HasPrefix(name, "I-"):
-			label = name[2:]
+		kind := inside
+		begins, label := SplitTag(name)
+		if begins {
+			kind = begin
 		}
 		at, known := index[label]
 		if !known {

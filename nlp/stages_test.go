@@ -6,9 +6,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"charthand/fixtures"
 	"charthand/models"
 	"charthand/nlp"
-	"charthand/nlp/onnx"
 	"charthand/note"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,11 +76,7 @@ func TestGroup(t *testing.T) {
 
 // Whatever a text holds, mentions are exact slices of it, in order, and all of it is read.
 func TestRecognizerOnOddTexts(t *testing.T) {
-	model, err := onnx.Load(models.Default(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer model.Close()
+	model := fixtures.Model(t, models.Default(), 0)
 	recognizer, err := nlp.NewRecognizer(model, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -129,11 +125,7 @@ func TestRecognizerOnOddTexts(t *testing.T) {
 
 // A mention at the edge of two windows comes out once and whole.
 func TestRecognizerAcrossWindows(t *testing.T) {
-	model, err := onnx.Load(models.Default(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer model.Close()
+	model := fixtures.Model(t, models.Default(), 0)
 	read := func(window int, text string) map[string]int {
 		recognizer, err := nlp.NewRecognizer(model, window)
 		if err != nil {
@@ -164,11 +156,7 @@ func TestRecognizerAcrossWindows(t *testing.T) {
 }
 
 func TestNewRecognizerWindow(t *testing.T) {
-	model, err := onnx.Load(models.Default(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer model.Close()
+	model := fixtures.Model(t, models.Default(), 1)
 	for _, window := range []int{-1, 5, 511} {
 		if _, err := nlp.NewRecognizer(model, window); err == nil {
 			t.Errorf("a window of %d tokens was accepted", window)

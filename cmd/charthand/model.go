@@ -81,11 +81,8 @@ func labelSchema(labels []string) (types []string, scheme string) {
 		if label == "O" {
 			continue
 		}
-		prefix, name, found := strings.Cut(label, "-")
-		if !found || (prefix != "B" && prefix != "I") {
-			name = label
-		}
-		if prefix == "B" && found {
+		begins, name := nlp.SplitTag(label)
+		if begins {
 			scheme = "IOB2"
 		}
 		if !slices.Contains(types, name) {

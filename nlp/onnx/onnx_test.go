@@ -15,6 +15,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"charthand/fixtures"
 	"charthand/models"
 	"charthand/nlp/onnx"
 )
@@ -30,16 +31,7 @@ func file(t testing.TB, name string) []byte {
 
 func load(t testing.TB) *onnx.Model {
 	t.Helper()
-	model, err := onnx.Load(models.Default(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := model.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return model
+	return fixtures.Model(t, models.Default(), 0)
 }
 
 // words gives the words that tokens stand for, from the first piece to the last, so that a test reads what was tokenized.
@@ -379,11 +371,7 @@ func TestLogitsAreBrokenOff(t *testing.T) {
 }
 
 func FuzzEncode(f *testing.F) {
-	model, err := onnx.Load(models.Default(), 1)
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer model.Close()
+	model := fixtures.Model(f, models.Default(), 1)
 	f.Add("Ménière’s disease\x00 – 37 °C 🙂")
 	f.Add("a\xff[SEP]\r\n")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -83,7 +83,9 @@ func NewTokenizer(data []byte) (*Tokenizer, error) {
 	} else {
 		// SentencePiece and byte-level BPE mark the beginning of a word instead.
 		t.markers = wordMarkers
-		t.nulID = model.id(byteNUL)
+		if model.Type == "BPE" {
+			t.nulID = model.id(byteNUL)
+		}
 		t.continues = func(token, text string, at int) bool {
 			first, _ := utf8.DecodeRuneInString(token)
 			return !wordMarkers[string(first)] && oneWord(text, at)
