@@ -35,11 +35,12 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 		return usageError{err}
 	}
 	defer in.Close()
-	a := annotator{pipeline: understanding(recognizer), out: json.NewEncoder(s.out)}
-	a.out.SetEscapeHTML(false)
+	a := annotator{pipeline: understanding(recognizer), out: newEncoder(s.out)}
 	switch {
 	case c.NDJSON:
-		return eachLine(in, s.err, func(id, text string) error { return a.write(ctx, id, note.NewText(text)) })
+		return eachLine(ctx, in, s, func(ctx context.Context, id, text string) (any, error) {
+			return a.annotate(ctx, id, note.NewText(text))
+		})
 	case c.Document:
 		return a.documents(ctx, in, s.err)
 	}
@@ -65,12 +66,20 @@ type annotator struct {
 	out      *json.Encoder
 }
 
-func (a annotator) write(ctx context.Context, id string, text note.Text) error {
+func (a annotator) annotate(ctx context.Context, id string, text note.Text) (nlp.Annotation, error) {
 	d := &nlp.Document{Text: text}
 	if err := a.pipeline.Annotate(ctx, d); err != nil {
+		return nlp.Annotation{}, err
+	}
+	return d.Annotation(id), nil
+}
+
+func (a annotator) write(ctx context.Context, id string, text note.Text) error {
+	annotation, err := a.annotate(ctx, id, text)
+	if err != nil {
 		return err
 	}
-	return a.out.Encode(d.Annotation(id))
+	return a.out.Encode(annotation)
 }
 
 func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writer) error {

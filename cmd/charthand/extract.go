@@ -69,10 +69,17 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		fmt.Fprintln(r.table, "DOCUMENT\tCHARACTERS\tCONDITION\tMEDICATION\tPROCEDURE\tOBSERVATION\tMS\tFILE")
 		defer func() { err = errors.Join(err, r.table.Flush()) }()
 	}
+	r.order = newInOrder(ctx)
 	for _, name := range c.Files {
-		if err := r.file(ctx, name); err != nil {
-			return err
+		if err = r.file(name); err != nil {
+			break
 		}
+	}
+	if failed := r.order.wait(); failed != nil {
+		err = failed // the first, of which others follow
+	}
+	if err != nil {
+		return err
 	}
 	if err := errors.Join(bundles.commit(), outcomes.commit()); err != nil {
 		return err
@@ -87,6 +94,7 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 type extraction struct {
 	streams
 	extractor         *extract.Extractor
+	order             *inOrder // in which what follows is used
 	bundles, outcomes io.Writer
 	outDir            string
 	taken             map[string]bool // file names in outDir that this run has used
@@ -95,48 +103,59 @@ type extraction struct {
 	failed            bool
 }
 
-// errOutput marks an error of writing, which ends the run; every other one is a failure of its input alone.
-type errOutput struct{ error }
+// errOver marks that the run is over; every other error is a failure of its input alone.
+type errOver struct{ error }
 
 // file works through one input. What fails in it is named and recorded, and the run goes on; the error is the end of the run.
-func (r *extraction) file(ctx context.Context, name string) error {
+func (r *extraction) file(name string) error {
 	in, err := openInput(name, r.streams)
 	if err != nil {
-		return r.refuse(ctx, name, err)
+		return r.refuse(name, err)
 	}
 	defer in.Close()
+	var over errOver
 	err = in.values(name, func(line int, value []byte) error {
 		place := name
 		if line > 1 {
 			place = fmt.Sprintf("%s:%d", name, line)
 		}
-		return r.input(ctx, name, place, value)
+		if err := r.input(name, place, value); err != nil {
+			return errOver{err}
+		}
+		return nil
 	})
-	var output errOutput
-	if err == nil || errors.As(err, &output) || ctx.Err() != nil {
+	if err == nil || errors.As(err, &over) {
 		return err
 	}
-	return r.refuse(ctx, name, err)
+	return r.refuse(name, err)
 }
 
 // input extracts the documents of one JSON value.
-func (r *extraction) input(ctx context.Context, file, place string, data []byte) error {
+func (r *extraction) input(file, place string, data []byte) error {
 	documents, err := fhir.ReadDocuments(data)
 	if err != nil {
-		return r.refuse(ctx, place, err)
+		return r.refuse(place, err)
 	}
 	for _, document := range documents {
 		at := place
 		if len(documents) > 1 {
 			at = place + " " + document.Path
 		}
-		began := time.Now()
-		result, err := r.extractor.Extract(ctx, document)
-		if err == nil {
-			err = r.write(file, document, result, began)
-		} else {
-			err = r.refuse(ctx, at, err)
-		}
+		err := r.order.add(func(ctx context.Context) func() error {
+			began := time.Now()
+			result, err := r.extractor.Extract(ctx, document)
+			if err != nil {
+				return func() error { return r.fail(ctx, at, err) }
+			}
+			encoded, err := fhir.EncodeBundle(result.Bundle)
+			took := time.Since(began)
+			return func() error {
+				if err != nil {
+					return err
+				}
+				return r.write(file, document, result, encoded, took)
+			}
+		})
 		if err != nil {
 			return err
 		}
@@ -144,8 +163,13 @@ func (r *extraction) input(ctx context.Context, file, place string, data []byte)
 	return nil
 }
 
-// refuse names what failed and records it, unless the run is being ended.
-func (r *extraction) refuse(ctx context.Context, place string, err error) error {
+// refuse names what failed, in its turn.
+func (r *extraction) refuse(place string, err error) error {
+	return r.order.add(func(ctx context.Context) func() error { return func() error { return r.fail(ctx, place, err) } })
+}
+
+// fail names what failed and records it, unless the run is being ended.
+func (r *extraction) fail(ctx context.Context, place string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -163,28 +187,21 @@ func (r *extraction) outcome(o *fhir.Outcome) error {
 	if err == nil {
 		_, err = r.outcomes.Write(append(encoded, '\n'))
 	}
-	if err != nil {
-		return errOutput{err}
-	}
-	return nil
+	return err
 }
 
-func (r *extraction) write(file string, document *fhir.Document, result *extract.Result, began time.Time) error {
-	encoded, err := fhir.EncodeBundle(result.Bundle)
-	if err != nil {
-		return errOutput{err}
-	}
-	took := time.Since(began)
+// write writes a Bundle, which took some time to make, and its outcome.
+func (r *extraction) write(file string, document *fhir.Document, result *extract.Result, encoded []byte, took time.Duration) error {
 	encoded = append(encoded, '\n')
 	if r.outDir == "" {
 		if _, err := r.bundles.Write(encoded); err != nil {
-			return errOutput{err}
+			return err
 		}
 		return r.outcome(result.Outcome)
 	}
 	path := r.path(file, document)
 	if err := os.WriteFile(path, encoded, 0o600); err != nil {
-		return errOutput{err}
+		return err
 	}
 	counts := mapping.Count(result.Bundle)
 	fmt.Fprintf(r.table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", strings.TrimSuffix(filepath.Base(path), ".json"), result.Characters,

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,8 +98,16 @@ func anyObject(data []byte) bool {
 // maxLine bounds a line of NDJSON, in bytes.
 const maxLine = 64 << 20
 
-// eachLine calls a function with each {"id","text"} line of NDJSON. A line that cannot be read is named and the others go on.
-func eachLine(in io.Reader, messages io.Writer, each func(id, text string) error) error {
+// eachLine works on the {"id","text"} lines of NDJSON, several at once, and writes what comes of each as a line of JSON, in the
+// same order. A line that cannot be read is named and the others go on.
+func eachLine(ctx context.Context, in io.Reader, s streams, work func(ctx context.Context, id, text string) (any, error)) (err error) {
+	out := newEncoder(s.out)
+	order := newInOrder(ctx)
+	defer func() {
+		if failed := order.wait(); failed != nil {
+			err = failed // the first, of which others follow
+		}
+	}()
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(nil, maxLine)
 	failed := false
@@ -111,11 +120,20 @@ func eachLine(in io.Reader, messages io.Writer, each func(id, text string) error
 			Text *string `json:"text"`
 		}
 		if err := json.Unmarshal(scanner.Bytes(), &input); err != nil || input.Text == nil {
-			fmt.Fprintf(messages, "charthand: line %d: expected an object with \"id\" and \"text\", both strings\n", number)
+			fmt.Fprintf(s.err, "charthand: line %d: expected an object with \"id\" and \"text\", both strings\n", number)
 			failed = true
 			continue
 		}
-		if err := each(input.ID, *input.Text); err != nil {
+		err := order.add(func(ctx context.Context) func() error {
+			answer, err := work(ctx, input.ID, *input.Text)
+			return func() error {
+				if err != nil {
+					return err
+				}
+				return out.Encode(answer)
+			}
+		})
+		if err != nil {
 			return err
 		}
 	}

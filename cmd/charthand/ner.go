@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 
 	"charthand/nlp"
@@ -31,27 +30,22 @@ func (c *nerCommand) Run(ctx context.Context, s streams) error {
 		return usageError{err}
 	}
 	defer in.Close()
-	out := json.NewEncoder(s.out)
-	out.SetEscapeHTML(false)
-	if !c.NDJSON {
-		text, err := io.ReadAll(in)
-		if err != nil {
-			return err
-		}
-		entities, err := classifier.Answers(ctx, string(text))
-		if err != nil {
-			return err
-		}
-		return out.Encode(entities)
+	if c.NDJSON {
+		return eachLine(ctx, in, s, func(ctx context.Context, id, text string) (any, error) {
+			entities, err := classifier.Answers(ctx, text)
+			return struct {
+				ID       string       `json:"id"`
+				Entities []nlp.Answer `json:"entities"`
+			}{id, entities}, err
+		})
 	}
-	return eachLine(in, s.err, func(id, text string) error {
-		entities, err := classifier.Answers(ctx, text)
-		if err != nil {
-			return err
-		}
-		return out.Encode(struct {
-			ID       string       `json:"id"`
-			Entities []nlp.Answer `json:"entities"`
-		}{id, entities})
-	})
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	entities, err := classifier.Answers(ctx, string(text))
+	if err != nil {
+		return err
+	}
+	return newEncoder(s.out).Encode(entities)
 }

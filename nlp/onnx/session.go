@@ -24,10 +24,30 @@ const (
 type session struct {
 	native *ort.DynamicAdvancedSession
 	inputs []string
-	// slots bounds how many windows run at once.
-	slots chan struct{}
+	// slots bounds how many windows run at once; each holds the tensors' data of the window that has it.
+	slots chan *buffers
 	// busy is the time spent inside the runtime, in nanoseconds, added up over all windows.
 	busy atomic.Int64
+}
+
+// buffers are what the inputs of one window are written to; they grow to the longest that was seen.
+type buffers struct{ ids, ones, zeros []int64 }
+
+// of gives the data of an input.
+func (b *buffers) of(input string, window []int64) []int64 {
+	switch input {
+	case inputMask:
+		for len(b.ones) < len(window) {
+			b.ones = append(b.ones, 1)
+		}
+		return b.ones[:len(window)]
+	case inputTypeIDs:
+		for len(b.zeros) < len(window) {
+			b.zeros = append(b.zeros, 0)
+		}
+		return b.zeros[:len(window)]
+	}
+	return window
 }
 
 // newSession loads a graph and checks what it takes and gives; all that does not fit comes back in one error.
@@ -36,7 +56,10 @@ func newSession(graph []byte, workers int) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not an ONNX graph that this runtime can read: %w", err)
 	}
-	s := &session{slots: make(chan struct{}, workers)}
+	s := &session{slots: make(chan *buffers, workers)}
+	for range workers {
+		s.slots <- &buffers{}
+	}
 	var faults []error
 	for _, input := range inputs {
 		if !slices.Contains([]string{inputIDs, inputMask, inputTypeIDs}, input.Name) {
@@ -80,36 +103,30 @@ func newSession(graph []byte, workers int) (*session, error) {
 }
 
 // run computes the logits of one window, row by row (tokens × labels), special tokens included, and lets use see them: they
-// lie in native memory that is freed afterwards. It waits for a free slot until the context ends; native code that runs then is
-// broken off between two operations of the graph, and waited for.
-func (s *session) run(ctx context.Context, ids []int64, use func(logits []float32)) error {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// lie in native memory that is freed afterwards. fill appends the window's tokens. It waits for a free slot until the context
+// ends; native code that runs then is broken off between two operations of the graph, and waited for.
+func (s *session) run(ctx context.Context, fill func(ids []int64) []int64, use func(logits []float32)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	var slot *buffers
+	select {
+	case slot = <-s.slots:
+		defer func() { s.slots <- slot }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	slot.ids = fill(slot.ids[:0])
+	ids := slot.ids
 	shape := ort.NewShape(1, int64(len(ids)))
-	values := make([]ort.Value, 0, len(s.inputs))
+	values := make([]ort.Value, 0, len(s.inputs)+1)
 	defer func() {
 		for _, v := range values {
 			v.Destroy()
 		}
 	}()
 	for _, name := range s.inputs {
-		data := ids
-		if name != inputIDs {
-			data = make([]int64, len(ids))
-		}
-		if name == inputMask {
-			for i := range data {
-				data[i] = 1
-			}
-		}
-		tensor, err := ort.NewTensor(shape, data)
+		tensor, err := ort.NewTensor(shape, slot.of(name, ids))
 		if err != nil {
 			return err
 		}
