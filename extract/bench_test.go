@@ -1,13 +1,8 @@
 package extract_test
 
 import (
-	"bufio"
-	"compress/gzip"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"charthand/fixtures"
@@ -56,35 +51,13 @@ func BenchmarkWholePath(b *testing.B) {
 
 // corpusDocuments makes DocumentReferences of the first notes of the mtsamples corpus; none where it is not there.
 func corpusDocuments(b *testing.B) [][]byte {
-	data := os.Getenv("CHARTHAND_DATA")
-	if data == "" {
-		data = filepath.Join("..", "..", "shared", "data")
-	}
-	file, err := os.Open(filepath.Join(data, "mtsamples", "notes.ndjson.gz"))
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	unpacked, err := gzip.NewReader(file)
-	if err != nil {
-		b.Fatal(err)
-	}
-	scanner := bufio.NewScanner(unpacked)
-	scanner.Buffer(nil, 1<<20)
 	var documents [][]byte
-	for scanner.Scan() && len(documents) < benchNotes {
-		var line struct{ Transcription string }
-		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
-			b.Fatal(err)
-		}
-		if line.Transcription == "" {
-			continue
+	for i, text := range fixtures.Dictated(b) {
+		if i == benchNotes {
+			break
 		}
 		documents = append(documents, fmt.Appendf(nil, `{"resourceType":"DocumentReference","id":"n%d","status":"current","subject":{"reference":"Patient/1"},
-			"content":[{"attachment":{"contentType":"text/plain","data":%q}}]}`, len(documents), base64.StdEncoding.EncodeToString([]byte(line.Transcription))))
-	}
-	if err := scanner.Err(); err != nil {
-		b.Fatal(err)
+			"content":[{"attachment":{"contentType":"text/plain","data":%q}}]}`, i, base64.StdEncoding.EncodeToString([]byte(text))))
 	}
 	return documents
 }

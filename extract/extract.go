@@ -50,6 +50,9 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 	}
 	annotated := &nlp.Document{Text: text, Date: document.Date}
 	if err := e.Pipeline.Annotate(ctx, annotated); err != nil {
+		if language := new(nlp.LanguageError); errors.As(err, &language) {
+			return nil, fhir.Refuse(fhir.CodeNotSupported, document.Path+"."+attachment.Path, "skipped: "+language.Error())
+		}
 		return nil, err
 	}
 	if document.Subject == nil && !document.SubjectNamed && e.Subject != nil {

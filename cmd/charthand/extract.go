@@ -19,6 +19,7 @@ import (
 
 type extractCommand struct {
 	modelFlags
+	languageFlag
 	Files   []string `arg:"" help:"DocumentReference, Bundle, Parameters or NDJSON of them; - for standard input."`
 	Out     string   `help:"Write the Bundles to this file instead of standard output." placeholder:"FILE" xor:"out"`
 	OutDir  string   `help:"Write each Bundle to a file of its own in this folder, and print a table of them to standard error." placeholder:"DIR" xor:"out"`
@@ -34,7 +35,7 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer model.Close()
-	if r.extractor, err = newExtractor(model, recognizer); err != nil {
+	if r.extractor, err = newExtractor(model, recognizer, c.languageFlag); err != nil {
 		return err
 	}
 	if c.Subject != "" {

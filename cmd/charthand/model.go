@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ func (c *modelInfoCommand) Run(_ context.Context, s streams) error {
 	line := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
 	line("name", strings.TrimSpace(model.Settings.Name+" "+model.Settings.Version))
 	line("architecture", model.Architecture)
+	line("language", cmp.Or(model.Settings.Language, "not said"))
 	line("graph", fmt.Sprintf("%s (inputs %s)", model.Graph, strings.Join(model.Inputs, ", ")))
 	line("size", fmt.Sprintf("%.1f MB", float64(model.Size)/1e6))
 	line("digest", "sha256:"+model.Digest)

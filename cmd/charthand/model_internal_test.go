@@ -9,8 +9,8 @@ import (
 
 func TestModelInfo(t *testing.T) {
 	for folder, want := range map[string][]string{
-		"":         {"charthand-default", "token_type_ids", "41 types, IOB2", "Medication", "MedicationStatement", "Viterbi"},
-		bertFolder: {"bert", "model.onnx", "3 types, IOB2", "510 tokens", "token by token", "sha256:"},
+		"":         {"charthand-default", "language", "input_ids", "41 types, IOB2", "Medication", "MedicationStatement", "Viterbi"},
+		bertFolder: {"bert", "not said", "token_type_ids", "model.onnx", "3 types, IOB2", "510 tokens", "token by token", "sha256:"},
 	} {
 		args := []string{"model", "info"}
 		if folder != "" {

@@ -12,6 +12,7 @@ import (
 
 type serveCommand struct {
 	modelFlags
+	languageFlag
 	Listen  string        `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR"`
 	Drain   time.Duration `help:"How long a shutdown waits for requests that were accepted." default:"30s" placeholder:"TIME"`
 	MaxBody int64         `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES"`
@@ -24,7 +25,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer model.Close()
-	extractor, err := newExtractor(model, recognizer)
+	extractor, err := newExtractor(model, recognizer, c.languageFlag)
 	if err != nil {
 		return err
 	}

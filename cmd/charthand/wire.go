@@ -18,6 +18,11 @@ type modelFlags struct {
 	Window int    `help:"Length of the windows that the model reads, in tokens; what the model folder says by default." placeholder:"N"`
 }
 
+// languageFlag is the flag of the commands that make resources.
+type languageFlag struct {
+	AnyLanguage bool `help:"Extract notes too that are plainly in another language than the model's, with a warning."`
+}
+
 // open opens the model.
 func (f modelFlags) open() (*onnx.Model, error) {
 	folder, name := models.Default(), "the model inside"
@@ -55,7 +60,7 @@ func understanding(recognizer *nlp.Recognizer) nlp.Pipeline {
 }
 
 // newExtractor wires the line from document to Bundle.
-func newExtractor(model *onnx.Model, recognizer *nlp.Recognizer) (*extract.Extractor, error) {
+func newExtractor(model *onnx.Model, recognizer *nlp.Recognizer, language languageFlag) (*extract.Extractor, error) {
 	rules, err := mapping.DefaultRules()
 	if err != nil {
 		return nil, err
@@ -68,9 +73,11 @@ func newExtractor(model *onnx.Model, recognizer *nlp.Recognizer) (*extract.Extra
 	if err != nil {
 		return nil, err
 	}
+	pipeline := nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}
+	pipeline = append(pipeline, understanding(recognizer)...)
 	return &extract.Extractor{
 		// Until the assertion stage is there, resources are made as if the note meant all that it mentions.
-		Pipeline: append(understanding(recognizer), nlp.AssumePresent{}),
+		Pipeline: append(pipeline, nlp.AssumePresent{}),
 		Mapper:   mapper,
 	}, nil
 }

@@ -38,6 +38,8 @@ type Settings struct {
 	Name string `json:"name"`
 	// Version is the model's own version.
 	Version string `json:"version"`
+	// Language is what the model reads (BCP 47, "en"); empty where nobody has said.
+	Language string `json:"language"`
 	Decode  struct {
 		// Viterbi finds the most probable sequence of tags over whole words in which every I- follows its own kind;
 		// without it each token takes its best tag, as the Hugging Face pipeline does.

@@ -21,6 +21,9 @@ from .warmup import warm_up
 from .windows import Windows
 
 
+LANGUAGE = "en"  # of every corpus that a recipe reads
+
+
 def base_model_folder(name: str) -> str:
     """Turns a recipe's base_model into what from_pretrained takes."""
     if not name.startswith("package:"):
@@ -92,6 +95,7 @@ def train(recipe: Recipe, data: Path, out: Path, fold: int | None = None, base: 
     settings = {
         "name": recipe.name,
         "version": recipe.version,
+        "language": LANGUAGE,
         "decode": {"viterbi": recipe.viterbi, "minimum": recipe.minimum},
         "window": {"tokens": recipe.inference_window, "overlap": recipe.inference_overlap},
     }
