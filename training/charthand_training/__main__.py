@@ -53,9 +53,14 @@ def main(argv: list[str] | None = None) -> int:
     command("record", run_record, "record what Hugging Face's pipeline answers with a fine-tuned model, for `charthand model check`",
             "model", "--out")  # fmt: skip
 
-    added = command("peers", run_peers, "time charthand beside Hugging Face's pipeline on the same notes", "--data", "--charthand")
+    added = command("peers", run_peers, "time charthand beside Hugging Face's pipeline and hugot on the same notes", "--data", "--charthand")
     added.add_argument("size", choices=["default", "bert-base", "albert-base", "deberta-v3-base"], help="which model; base sizes have random weights")
     added.add_argument("--notes", type=int, default=60, help="how many notes of mtsamples (60)")
+
+    added = command("precision", run_precision, "what int8 weights cost beside fp32, and what they give", "--data", "--charthand")
+    added.add_argument("models", choices=["folds", "small", "base"],
+                       help="the default model's folds (F1, time); small models of each architecture trained from scratch (F1); base sizes with random weights (labels)")  # fmt: skip
+    added.add_argument("--folds", type=Path, help="the folder that `folds` wrote")
 
     added = command("convert", run_convert, "read a corpus in its published format and write CoNLL; assertions and relations of i2b2 beside it, as .statements.jsonl", "--out")
     added.add_argument("format", choices=sorted(corpora.READERS))
@@ -188,7 +193,21 @@ def run_peers(a: argparse.Namespace) -> None:
     from . import peers
 
     for row in peers.measure(a.size, a.data, a.charthand, a.notes):
-        print(f"{a.size}, {row['figure']}: pipeline {row['pipeline']:.2f}, charthand {row['charthand']:.2f}, ratio {row['ratio']:.2f}")
+        asked = f" (asked for: {row['asked']:g})" if row["asked"] else ""
+        print(f"{a.size}, {row['figure']}: {row['peer']} {row['theirs']:.2f}, charthand {row['ours']:.2f}, ratio {row['ratio']:.2f}{asked}", flush=True)
+
+
+def run_precision(a: argparse.Namespace) -> None:
+    from . import precision
+
+    if a.models == "folds":
+        if a.folds is None:
+            raise ValueError("--folds is missing: the folder that `folds` wrote")
+        rows = precision.of_folds(a.data, a.charthand, a.folds)
+    else:
+        rows = precision.of_small(a.data, a.charthand) if a.models == "small" else precision.of_base(a.data)
+    for row in rows:
+        print(", ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
 
 
 def run_convert(a: argparse.Namespace) -> int:

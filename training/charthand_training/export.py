@@ -10,11 +10,13 @@ from pathlib import Path
 
 os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"  # before the library is opened
 
+import numpy as np
 import onnx
+import onnxruntime
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.transformers import optimizer
 from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+from . import inference, int8
 
 KEPT = (
     "tokenizer.json",
@@ -24,8 +26,6 @@ KEPT = (
     "held-back.json",
     "training-log.json",
 )
-
-QUANTISED = ["MatMul", "Attention", "Gather", "EmbedLayerNormalization"]
 
 
 class LogitsOnly(torch.nn.Module):
@@ -40,64 +40,67 @@ class LogitsOnly(torch.nn.Module):
 
 
 def export(model_folder: Path, out: Path, quantise: bool, calibration: dict | None = None) -> None:
-    """Writes `out`. With `quantise` the weights are int8, one scale a column, seven bits of range. `calibration` is what
-    `calibrate` found: the settings of the scores, which go into charthand.json.
-
-    Seven bits, because processors without VNNI add two products of eight bits into sixteen and saturate: with the whole
-    range the answers would differ from machine to machine.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager").eval()
-    tokenizer = AutoTokenizer.from_pretrained(model_folder)
-    example = tokenizer("A note of a few words .", return_tensors="pt")
-    names = ["input_ids", "attention_mask"]
-    if getattr(model.config, "type_vocab_size", 0) > 0:
-        names.append("token_type_ids")
-    inputs = tuple(example.get(name, torch.zeros_like(example["input_ids"])) for name in names)
+    """Writes `out`, with weights in int8 where `quantise` says so. `calibration` is what `calibrate` found: the settings of the
+    scores, which go into charthand.json."""
     with tempfile.TemporaryDirectory() as scratch:
-        plain, fused, final = (Path(scratch) / f"{name}.onnx" for name in ("plain", "fused", "final"))
-        axes = {0: "batch", 1: "tokens"}
-        torch.onnx.export(
-            LogitsOnly(model, names),
-            inputs,
-            str(plain),
-            input_names=names,
-            output_names=["logits"],
-            dynamic_axes={name: axes for name in [*names, "logits"]},
-            opset_version=17,
-            dynamo=False,
-        )
-        config = model.config
-        optimised = optimizer.optimize_model(
-            str(plain), model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size, opt_level=1
-        )
-        print("fused:", {k: v for k, v in optimised.get_fused_operator_statistics().items() if v})
-        optimised.save_model_to_file(str(fused))
+        plain, final = Path(scratch) / "fused.onnx", Path(scratch) / "final.onnx"
+        fuse(model_folder, plain)
         if quantise:
-            quantize_dynamic(
-                str(fused),
-                str(final),
-                op_types_to_quantize=QUANTISED,
-                per_channel=True,
-                reduce_range=True,
-                weight_type=QuantType.QInt8,
-                extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
-            )
-        else:
-            shutil.copy(fused, final)
-        graph = onnx.load(str(final))
-        # Nothing of the machine that exports goes into the file.
-        graph.doc_string = ""
-        for node in graph.graph.node:
-            node.doc_string = ""
-            del node.metadata_props[:]
-        onnx.checker.check_model(graph)
-        onnx.save(graph, str(out / "model.onnx"))
+            int8.dynamic(plain, final)
+        write(final if quantise else plain, model_folder, out, calibration)
+
+
+def fuse(model_folder: Path, out: Path) -> None:
+    """Writes the graph of a model as inference runs it, in fp32; a model that it would answer otherwise than is a ValueError."""
+    model = inference.load(model_folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        traced = Path(scratch) / "traced.onnx"
+        trace(model, ["input_ids"], traced)
+        inference.fuse(traced, model.config, out)
+    trained = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager").eval()
+    ids = torch.randint(trained.config.vocab_size, (1, 50), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = trained(ids).logits.numpy()
+    if not np.allclose(_logits(out, ids), expected, rtol=1e-2, atol=1e-3):
+        raise ValueError(f"{model_folder}: the exported graph does not answer as the model: {model.config.model_type} is not supported")
+
+
+def _logits(graph: Path, ids: torch.Tensor) -> np.ndarray:
+    return onnxruntime.InferenceSession(str(graph)).run(None, {"input_ids": ids.numpy()})[0]
+
+
+def trace(model: torch.nn.Module, names: list[str], path: Path) -> None:
+    """Writes a model as the graph that it is in PyTorch, for any number of texts and tokens; `names` are its inputs."""
+    example = torch.arange(10, 22).reshape(1, -1)  # twelve tokens
+    values = {"input_ids": example, "attention_mask": torch.ones_like(example), "token_type_ids": torch.zeros_like(example)}
+    torch.onnx.export(
+        LogitsOnly(model, names),
+        tuple(values[name] for name in names),
+        str(path),
+        input_names=names,
+        output_names=["logits"],
+        dynamic_axes={name: {0: "batch", 1: "tokens"} for name in [*names, "logits"]},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+def write(graph_file: Path, model_folder: Path, out: Path, calibration: dict | None = None) -> None:
+    """Writes a graph and what charthand needs beside it to the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    graph = onnx.load(str(graph_file))
+    # Nothing of the machine that exports goes into the file.
+    graph.doc_string = ""
+    for node in graph.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    onnx.checker.check_model(graph)
+    onnx.save(graph, str(out / "model.onnx"))
     for name in KEPT:
         if (model_folder / name).exists():
             shutil.copy(model_folder / name, out / name)
     if not (out / "tokenizer.json").exists():  # the model came with its vocabulary alone
-        tokenizer.save_pretrained(out)
+        AutoTokenizer.from_pretrained(model_folder).save_pretrained(out)
     config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -1,25 +1,36 @@
-"""How fast charthand reads notes beside Hugging Face's pipeline: the same notes, the same machine, one after the other in one run.
+"""How fast charthand reads notes beside Hugging Face's pipeline and beside hugot: the same notes, the same machine, in one run.
 
-Speed does not ask what the weights are: models of base size have random ones, and the default model's tokenizer.
+Speed does not ask what the weights are: models of base size have random ones, and the default model's tokenizer. The peers' copy of
+the default model has random weights too, which find about as much.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import statistics
+import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import onnx
 import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers import optimizer
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast, pipeline
 
-from . import binary, corpora, tiny
+from . import corpora, tiny
 from .document import Document
-from .export import export
+from .export import export, trace, write
 
-DEFAULT = Path(__file__).parents[2] / "models" / "default"
+ROOT = Path(__file__).parents[2]
+DEFAULT = ROOT / "models" / "default"
+NATIVE = ROOT / "nlp" / "onnx" / "native" / "lib"
+HUGOT = ROOT / "training" / "peers" / "hugot"
 BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512}
 DEBERTA = tiny.ARCHITECTURES["deberta-v2"] | {"position_buckets": 256}
 SIZES = {  # the published ones, but for the vocabulary
@@ -28,15 +39,21 @@ SIZES = {  # the published ones, but for the vocabulary
     "albert-base": BASE | {"model_type": "albert", "embedding_size": 128},
     "deberta-v3-base": BASE | DEBERTA | {"model_type": "deberta-v2"},
 }
+# What is asked for, as a multiple of the peer.
+ASKED = {"default": (9, 1.6, 5), "bert-base": (5, None, None), "albert-base": (5, None, None), "deberta-v3-base": (13, None, None)}
 STRIDE = 128  # tokens that the pipeline's windows share, so that it too reads a note to its end
 ALONE = 2000  # code points of the note that is read alone
 
 
-def measure(size: str, data: Path, charthand: Path, count: int, rounds: int = 3) -> list[dict]:
-    """Gives notes a second and their ratio, and the latency of one note, for a model of SIZES."""
+ROUNDS = 3  # of which the median counts
+
+
+def measure(size: str, data: Path, charthand: Path, count: int) -> list[dict]:
+    """Gives, for a model of SIZES, notes a second and the time for one note alone, each with its ratio to the peer's."""
     notes = corpora.read_notes(data, "mtsamples")
     notes = random.Random(13).sample([n for n in notes if n.text.strip()], count)
-    alone = next(Document(n.id, n.text[:ALONE], []) for n in notes if len(n.text) >= ALONE)
+    asked, asked_hugot, asked_alone = ASKED[size]
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         trained, exported = Path(folder) / "trained", Path(folder) / "model"
         make(size, trained)
@@ -53,16 +70,30 @@ def measure(size: str, data: Path, charthand: Path, count: int, rounds: int = 3)
             export(trained, exported, quantise=True)
             settings = {"window": json.loads((DEFAULT / "charthand.json").read_text(encoding="utf-8"))["window"]}
             (exported / "charthand.json").write_text(json.dumps(settings), encoding="utf-8")
-        start = _seconds(lambda: binary.annotate(charthand, exported, []))
         theirs = _seconds(lambda: [run(n.text) for n in notes])
-        ours = min(_seconds(lambda: binary.annotate(charthand, exported, notes)) for _ in range(rounds)) - start
-        theirs_alone = statistics.median(_seconds(lambda: run(alone.text)) for _ in range(5))
-        ours_alone = (min(_seconds(lambda: binary.annotate(charthand, exported, [alone] * 21)) for _ in range(rounds)) - start) / 21
-    return [
-        {"figure": "notes/s", "pipeline": count / theirs, "charthand": count / ours, "ratio": theirs / ours},
-        {"figure": f"ms for a note of {ALONE} characters", "pipeline": theirs_alone * 1e3, "charthand": ours_alone * 1e3,
-         "ratio": theirs_alone / ours_alone},
-    ]  # fmt: skip
+        ours, hugots = [], []
+        if size == "default":
+            naive(trained, Path(folder) / "naive")
+            hugot = _build_hugot(Path(folder) / "hugot")
+        for _ in range(ROUNDS):
+            ours.append(_annotate(charthand, exported, notes) - _annotate(charthand, exported, []))
+            if size == "default":
+                hugots.append(_hugot(hugot, Path(folder) / "naive", notes))
+        ours = statistics.median(ours)
+        rows.append(_row(f"notes/s, {count} notes", "pipeline", count / theirs, count / ours, theirs / ours, asked))
+        if size == "default":
+            theirs = statistics.median(hugots)
+            rows.append(_row(f"notes/s, {count} notes", "hugot", count / theirs, count / ours, theirs / ours, asked_hugot))
+        alone = next(n.text[:ALONE] for n in notes if len(n.text) >= ALONE)
+        theirs = _latency(lambda: run(alone))
+        with _asked_one_by_one(charthand, exported) as ask:
+            ours = _latency(lambda: ask(alone))
+        rows.append(_row(f"ms (p50) for a note of {ALONE} characters", "pipeline", theirs * 1e3, ours * 1e3, theirs / ours, asked_alone))
+    return rows
+
+
+def _row(figure: str, peer: str, theirs: float, ours: float, ratio: float, asked: float | None) -> dict:
+    return {"figure": figure, "peer": peer, "theirs": theirs, "ours": ours, "ratio": ratio, "asked": asked}
 
 
 def make(size: str, folder: Path) -> None:
@@ -70,7 +101,10 @@ def make(size: str, folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(DEFAULT)
     tokenizer.model_max_length = 512
     torch.manual_seed(5)
-    AutoModelForTokenClassification.from_config(_config(size, tokenizer)).eval().save_pretrained(folder)
+    model = AutoModelForTokenClassification.from_config(_config(size, tokenizer)).eval()
+    with torch.no_grad():
+        model.classifier.bias[0] += 1.0  # most words are in no mention
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -82,6 +116,68 @@ def _config(size: str, tokenizer: PreTrainedTokenizerFast) -> PreTrainedConfig:
     config = AutoConfig.for_model(**settings)
     config.id2label, config.label2id = default.id2label, default.label2id
     return config
+
+
+def naive(model_folder: Path, out: Path) -> None:
+    """Exports as anybody would: with all inputs, the attention fused, every weight int8. hugot needs a graph with a mask."""
+    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager").eval()
+    heads, hidden = model.config.num_attention_heads, model.config.hidden_size
+    with tempfile.TemporaryDirectory() as scratch:
+        plain, fused, final = (Path(scratch) / f"{name}.onnx" for name in ("plain", "fused", "final"))
+        trace(model, ["input_ids", "attention_mask", "token_type_ids"], plain)
+        optimizer.optimize_model(str(plain), model_type="bert", num_heads=heads, hidden_size=hidden, opt_level=1).save_model_to_file(str(fused))
+        kinds = ["MatMul", "Attention", "Gather", "EmbedLayerNormalization"]
+        extra = {"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT}
+        quantize_dynamic(
+            str(fused), str(final), kinds, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8, extra_options=extra
+        )
+        write(final, model_folder, out)
+
+
+def _build_hugot(out: Path) -> Path:
+    flags = {"CGO_LDFLAGS": f"-L{NATIVE}"}
+    subprocess.run(["go", "build", "-tags", "ORT", "-o", str(out), "."], cwd=HUGOT, env=os.environ | flags, check=True)
+    return out
+
+
+def _hugot(hugot: Path, model: Path, notes: list[Document]) -> float:
+    answer = subprocess.run(
+        [str(hugot), "-model", str(model), "-library", str(NATIVE)], input=_lines(notes), capture_output=True, encoding="utf-8", check=True
+    )
+    answer = json.loads(answer.stdout)
+    if answer["mentions"] == 0:
+        raise RuntimeError("hugot found nothing: it did not read the notes")
+    return answer["seconds"]
+
+
+def _annotate(charthand: Path, model: Path, notes: list[Document]) -> float:
+    arguments = [str(charthand), "annotate", "--model", str(model), "--ndjson", "-"]
+    return _seconds(lambda: subprocess.run(arguments, input=_lines(notes), stdout=subprocess.DEVNULL, encoding="utf-8", check=True))
+
+
+@contextmanager
+def _asked_one_by_one(charthand: Path, model: Path) -> Iterator[Callable[[str], None]]:
+    """Gives a function that hands one note to a running charthand and waits for its answer."""
+    arguments = [str(charthand), "annotate", "--model", str(model), "--ndjson", "-"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+
+        def ask(text: str) -> None:
+            process.stdin.write(_lines([Document("", text, [])]))
+            process.stdin.flush()
+            if not process.stdout.readline():
+                raise RuntimeError("charthand stopped")
+
+        yield ask
+        process.stdin.close()
+
+
+def _lines(notes: list[Document]) -> str:
+    return "".join(json.dumps({"id": n.id, "text": n.text}) + "\n" for n in notes)
+
+
+def _latency(ask: Callable[[], object]) -> float:
+    ask()
+    return statistics.median(_seconds(ask) for _ in range(11))
 
 
 def _seconds(run) -> float:

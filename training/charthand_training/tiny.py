@@ -108,10 +108,10 @@ def config(architecture: str, made: PreTrainedTokenizerFast, hidden: int = 48, l
     )
 
 
-def encoder(architecture: str, folder: Path) -> Path:
+def encoder(architecture: str, folder: Path, vocabulary: int = 600, hidden: int = 48, layers: int = 2) -> Path:
     """Writes an encoder with its tokenizer to a folder, as a base model comes from the hub; returns the folder."""
     torch.manual_seed(7)
-    made = tokenizer(architecture)
-    AutoModel.from_config(config(architecture, made)).save_pretrained(folder)
+    made = tokenizer(architecture, vocabulary)
+    AutoModel.from_config(config(architecture, made, hidden, layers)).save_pretrained(folder)
     made.save_pretrained(folder)
     return folder

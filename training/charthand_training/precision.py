@@ -1,0 +1,111 @@
+"""What int8 weights cost and what they give: F1, labels and time beside the same model in fp32."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+from . import binary, corpora, int8, peers, score, tiny
+from .document import Document
+from .export import fuse, write
+from .recipe import Recipe
+from .train import train
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+WINDOW = 128  # tokens, special ones counted
+HIDDEN, LAYERS = 128, 3  # of the small models
+
+
+def of_folds(data: Path, charthand: Path, folds: Path) -> list[dict]:
+    """Compares the ways to quantise the default model: strict micro F1 on what each fold's model has not seen, the mean over all
+    folds, and the time that a model takes for all of it."""
+    recipe = Recipe.read(RECIPES / "default.yaml")
+    rows: dict[str, list[tuple[dict, float]]] = {}
+    for fold in range(corpora.fold_count(recipe)):
+        trained = folds / f"fold-{fold}" / "trained"
+        held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, fold)[1] for corpus in recipe.corpora}
+        for name, model in _variants(trained, data):
+            rows.setdefault(name, []).append(_measure(charthand, model, {k: v for k, v in held_back.items() if v}))
+    return [
+        {"weights": name, "seconds": sum(seconds for _, seconds in measured)}
+        | {path: statistics.mean(f1[path] for f1, _ in measured) for path in measured[0][0]}
+        for name, measured in rows.items()
+    ]
+
+
+def of_small(data: Path, charthand: Path) -> list[dict]:
+    """Trains a small model of each architecture on MACCROBAT from random weights, and compares it in fp32 and int8: strict micro F1
+    on the reports held back."""
+    recipe = Recipe.read(RECIPES / "from-scratch.yaml")
+    corpus = recipe.corpora[0]
+    rows = []
+    for architecture in tiny.ARCHITECTURES:
+        with tempfile.TemporaryDirectory() as folder:
+            trained = Path(folder) / "trained"
+            base = tiny.encoder(architecture, Path(folder) / "base", vocabulary=1000, hidden=HIDDEN, layers=LAYERS)
+            train(recipe, data, trained, base=str(base))
+            held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, None)[1]}
+            f1 = {name: _measure(charthand, model, held_back)[0][corpus.path] for name, model in _variants(trained, data, ("fp32", "dynamic"))}
+        rows.append({"architecture": architecture, "fp32": f1["fp32"], "int8": f1["dynamic"], "lost": f1["fp32"] - f1["dynamic"]})
+    return rows
+
+
+def of_base(data: Path, count: int = 20) -> list[dict]:
+    """Compares models of base size with random weights: how many tokens of `count` windows get the same label in int8."""
+    rows = []
+    for size in peers.SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            trained = Path(folder) / "trained"
+            peers.make(size, trained)
+            labels = {}
+            for name, model in _variants(trained, data, ("fp32", "dynamic")):
+                session = onnxruntime.InferenceSession(str(model / "model.onnx"))
+                labels[name] = np.concatenate([session.run(None, {"input_ids": ids})[0][0].argmax(-1) for ids in windows(trained, data, count)])
+        rows.append({"size": size, "tokens": len(labels["fp32"]), "agreement": float((labels["fp32"] == labels["dynamic"]).mean())})
+    return rows
+
+
+def windows(model: Path, data: Path, count: int) -> list[np.ndarray]:
+    """Gives the beginnings of notes as token ids (1, tokens)."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    notes = random.Random(3).sample([n.text for n in corpora.read_notes(data, "mtsamples") if n.text.strip()], count)
+    return [np.array([tokenizer(text, truncation=True, max_length=WINDOW)["input_ids"]], dtype=np.int64) for text in notes]
+
+
+VARIANTS: dict[str, Callable[[Path, Path, list[np.ndarray]], None]] = {
+    "fp32": lambda graph, out, _: shutil.copy(graph, out),
+    "dynamic": lambda graph, out, _: int8.dynamic(graph, out),
+    "dynamic, eight bits": lambda graph, out, _: int8.dynamic(graph, out, seven_bits=False),
+    "dynamic, tables in fp32": lambda graph, out, _: int8.dynamic(graph, out, int8.MATRICES),
+    "static": int8.static,
+}
+
+
+def _variants(trained: Path, data: Path, names=tuple(VARIANTS)):
+    """Yields, for each way, its name and a folder with the model, which is there until the next."""
+    with tempfile.TemporaryDirectory() as folder:
+        fused, final, model = Path(folder) / "fused.onnx", Path(folder) / "final.onnx", Path(folder) / "model"
+        fuse(trained, fused)
+        for name in names:
+            VARIANTS[name](fused, final, windows(trained, data, 60))
+            write(final, trained, model)
+            yield name, model
+
+
+def _measure(charthand: Path, model: Path, held_back: dict[str, list[Document]]) -> tuple[dict[str, float], float]:
+    began, f1 = time.perf_counter(), {}
+    for path, documents in held_back.items():
+        found = binary.annotate(charthand, model, documents)
+        pairs = [(document.spans, [f.span for f in answer]) for document, answer in zip(documents, found, strict=True)]
+        f1[path] = score.score(pairs).micro().f1
+    return f1, time.perf_counter() - began
