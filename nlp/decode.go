@@ -127,12 +127,13 @@ func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path 
 		open, sum, count = t.label, p, 1
 	}
 	finish()
-	kept := entities[:0]
+	kept, last := entities[:0], 0
 	for _, e := range entities {
 		p := float64(e.Score)
-		if e.Span = tidy(text, e.Span); e.Start < e.End && p >= d.minimum {
+		e.Start = max(e.Start, last) // what the mention before it has taken in
+		if e.Span = tidy(text, Span{e.Start, max(e.Start, e.End)}); e.Start < e.End && p >= d.minimum {
 			e.Score = float32(d.calibrate(p))
-			kept = append(kept, e)
+			kept, last = append(kept, e), e.End
 		}
 	}
 	return kept
