@@ -30,7 +30,7 @@ type Config struct {
 	Version string
 	// MaxBody bounds a request's body, in bytes: 10 MB by default.
 	MaxBody int64
-	// MaxExtractions bounds how many extractions run or wait for the model at once, four for each processor by default;
+	// MaxExtractions bounds how many extractions run or wait for the model at once, 16 for each processor by default;
 	// eight times as many requests may be arriving or being answered. One more of either is refused at once with 429.
 	MaxExtractions int
 	// Drain is how long a shutdown waits for what was accepted: 30 s by default.
@@ -51,7 +51,7 @@ func (c *Config) Validate() error {
 		c.MaxBody = 10 << 20
 	}
 	if c.MaxExtractions == 0 {
-		c.MaxExtractions = 4 * runtime.GOMAXPROCS(0)
+		c.MaxExtractions = 16 * runtime.GOMAXPROCS(0)
 	}
 	if c.Drain == 0 {
 		c.Drain = 30 * time.Second

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"charthand/fixtures"
+)
+
+// address waits for the line in which a server says where it serves, and gives its URL.
+type address struct {
+	found chan string
+	once  sync.Once
+}
+
+// Write implements io.Writer.
+func (a *address) Write(p []byte) (int, error) {
+	if url := regexp.MustCompile(`http://\S+?:\d+`).Find(p); url != nil {
+		a.once.Do(func() { a.found <- string(url) })
+	}
+	return len(p), nil
+}
+
+// Sixteen clients at once get what each note gives alone, while others give up in the middle of theirs.
+func TestServeUnderLoad(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	at := &address{found: make(chan string, 1)}
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"serve", "--listen", "127.0.0.1:0"}, streams{nil, io.Discard, at}) }()
+	defer func() {
+		stop()
+		if code := <-ended; code != exitDone {
+			t.Errorf("the server ended with %d", code)
+		}
+	}()
+	var url string
+	select {
+	case url = <-at.found:
+	case code := <-ended:
+		ended <- code
+		t.Fatal("the server does not start")
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	defer client.CloseIdleConnections()
+	post := func(ctx context.Context, name string) ([]byte, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/fhir/DocumentReference/$extract", bytes.NewReader(fixtures.Document(t, name)))
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set("Content-Type", "application/fhir+json")
+		response, err := client.Do(request)
+		if err != nil {
+			return nil, err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return nil, errors.New(response.Status)
+		}
+		return io.ReadAll(response.Body)
+	}
+	names := fixtures.Names(t)
+	alone := map[string]map[string]bool{}
+	for _, name := range names {
+		bundle, err := post(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone[name] = facts(t, bundle)
+	}
+	type answer struct {
+		name   string
+		bundle []byte
+	}
+	answers := make(chan answer, 16*len(names))
+	var group sync.WaitGroup
+	for client := range 16 {
+		group.Go(func() {
+			for i := range names {
+				name := names[(client+i)%len(names)]
+				if client%4 == 3 {
+					hasty, giveUp := context.WithTimeout(t.Context(), time.Duration(rand.IntN(20))*time.Millisecond)
+					_, err := post(hasty, name)
+					if giveUp(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("client %d, who gives up, with %s: %v", client, name, err)
+					}
+					continue
+				}
+				bundle, err := post(t.Context(), name)
+				if err != nil {
+					t.Errorf("client %d with %s: %v", client, name, err)
+				} else {
+					answers <- answer{name, bundle}
+				}
+			}
+		})
+	}
+	group.Wait()
+	close(answers)
+	for a := range answers {
+		if !maps.Equal(facts(t, a.bundle), alone[a.name]) {
+			t.Errorf("beside others %s gives other facts than alone", a.name)
+		}
+	}
+}
