@@ -56,8 +56,13 @@ fuzz: native ## fuzz every decoder for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: native ## notes/s of the whole path, of the model alone, and their ratio (CHARTHAND_DATA: where the corpora are)
-	go test ./extract -run '^$$' -bench WholePath -benchtime 200x
+bench: build train-env ## time charthand: its whole path, as a server, and beside Hugging Face's pipeline and hugot (about ten minutes)
+	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench WholePath -benchtime 200x
+	CHARTHAND_DATA=$(DATA) go test ./cmd/charthand -run '^$$' -bench Serve -benchtime 1x
+	CHARTHAND_DATA=$(DATA) go test ./nlp -run '^$$' -bench Workers -benchtime 3x
+	cd training && for size in default deberta-v3-base bert-base albert-base; do \
+	  $(TRAIN) -m charthand_training peers $$size --data $(DATA) --notes $$([ $$size = default ] && echo 200 || echo 20) || exit; \
+	done
 
 .PHONY: lint
 lint: native $(GOLANGCI) ## gofmt, vet and the linters of .golangci.yml

@@ -4,6 +4,7 @@ package nlp
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -68,7 +69,7 @@ func FuzzDecodeLogits(f *testing.F) {
 		end := 0
 		for _, e := range newDecoder(columns, settings(viterbi)).decode(text, tokens, logits) {
 			words := text[e.Start:e.End]
-			if e.Start < end || words == "" || !utf8.ValidString(words) || e.Score < 0 || e.Score > 1 || e.Label == "" {
+			if e.Start < end || words == "" || !utf8.ValidString(words) || e.Score < 0 || e.Score > 1 || e.Label == "" || strings.TrimSpace(words) != words {
 				t.Fatalf("%+v after byte %d of %q", e, end, text)
 			}
 			end = e.End

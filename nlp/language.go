@@ -3,6 +3,7 @@ package nlp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -36,6 +37,9 @@ const (
 	maxLetters      = 500
 )
 
+// maxTail is how much of the end of a text is looked at, in bytes.
+const maxTail = 4 * maxLetters
+
 // Annotate implements Annotator.
 func (c CheckLanguage) Annotate(_ context.Context, d *Document) error {
 	model, _, _ := strings.Cut(strings.ToLower(c.Model), "-")
@@ -63,16 +67,42 @@ var languages = sync.OnceValue(func() map[string]whatlanggo.Lang {
 })
 
 // otherLanguage gives the language that a text is plainly in, or "" where that is the model's, is in doubt, or the model's cannot
-// be judged. The whole and both halves have to look more like it than like the model's.
+// be judged.
 func otherLanguage(text, model string) string {
 	own, known := languages()[model]
-	words := prose(text)
-	if !known || words == nil {
+	if !known {
 		return ""
 	}
-	found := whatlanggo.DetectLang(strings.Join(words, " "))
-	if found == own {
+	found := plainlyOther(text, own)
+	// What follows a preamble in another language has to be in that language too.
+	if found == none || plainlyOther(text[max(0, len(text)-maxTail):], own) != found {
 		return ""
+	}
+	if code := found.Iso6391(); code != "" {
+		return code
+	}
+	return found.Iso6393()
+}
+
+// none is no language.
+const none = whatlanggo.Lang(-1)
+
+// alike are languages that some texts in the first are taken for: kanji, Serbian in Latin letters.
+var alike = map[whatlanggo.Lang][]whatlanggo.Lang{
+	whatlanggo.Jpn: {whatlanggo.Cmn},
+	whatlanggo.Srp: {whatlanggo.Hrv, whatlanggo.Slv},
+}
+
+// plainlyOther judges the beginning of a text: the whole and both halves have to look more like the language than like the
+// model's own.
+func plainlyOther(text string, own whatlanggo.Lang) whatlanggo.Lang {
+	words := prose(text)
+	if words == nil {
+		return none
+	}
+	found := whatlanggo.DetectLang(strings.Join(words, " "))
+	if found == own || slices.Contains(alike[own], found) {
+		return none
 	}
 	between := whatlanggo.Options{Whitelist: map[whatlanggo.Lang]bool{found: true, own: true}}
 	half := len(words) / 2
@@ -81,38 +111,38 @@ func otherLanguage(text, model string) string {
 			continue // a language without blanks
 		}
 		if info := whatlanggo.DetectWithOptions(strings.Join(part, " "), between); info.Lang != found || !info.IsReliable() {
-			return ""
+			return none
 		}
 	}
-	if code := found.Iso6391(); code != "" {
-		return code
-	}
-	return found.Iso6393()
+	return found
 }
 
-// prose gives the first words of a text, without those in capitals, which are headings and abbreviations; nil where there are
-// too few to judge by.
+// prose gives the first words of a text, without those in capitals, which are headings and abbreviations; nil where what is left
+// is too little to judge by, or less than half.
 func prose(text string) []string {
 	var words []string
-	letters, latin := 0, 0
+	all, letters, latin := 0, 0, 0
 	for word := range strings.FieldsSeq(text) {
-		if strings.ToUpper(word) == word && strings.ToLower(word) != word {
-			continue
+		capitals := strings.ToUpper(word) == word && strings.ToLower(word) != word
+		if !capitals {
+			words = append(words, word)
 		}
-		words = append(words, word)
 		for _, r := range word {
-			if unicode.IsLetter(r) {
-				letters++
-				if unicode.Is(unicode.Latin, r) {
-					latin++
-				}
+			if !unicode.IsLetter(r) {
+				continue
+			}
+			if all++; capitals {
+				continue
+			}
+			if letters++; unicode.Is(unicode.Latin, r) {
+				latin++
 			}
 		}
-		if letters >= maxLetters {
+		if all >= maxLetters {
 			break
 		}
 	}
-	if letters < minOtherLetters || 2*latin > letters && letters < minLatinLetters {
+	if 2*letters < all || letters < minOtherLetters || 2*latin > letters && letters < minLatinLetters {
 		return nil
 	}
 	return words

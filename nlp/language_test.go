@@ -2,6 +2,7 @@ package nlp_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"charthand/fixtures"
@@ -51,9 +52,25 @@ func TestOwnLanguage(t *testing.T) {
 	}
 	texts = append(texts, "", "   ", "\xff", "Fièvre", "PREOPERATIVE DIAGNOSIS: ACUTE APPENDICITIS. POSTOPERATIVE DIAGNOSIS: PERFORATED APPENDIX. "+
 		"ANESTHESIA: GENERAL ENDOTRACHEAL. ESTIMATED BLOOD LOSS: MINIMAL. COMPLICATIONS: NONE. SPECIMENS: APPENDIX.")
+	texts = append(texts,
+		strings.Repeat("THE PATIENT WAS SEEN IN CLINIC WITH CHEST PAIN. ", 10)+foreign["es"], // little of it is Spanish
+		foreign["es"]+strings.Repeat(" The patient was seen in clinic with chest pain, and went home.", 40),
+		"Seen today, doing well. Next visit in May.\nИванов Иван Петрович")
 	for i, text := range texts {
 		if err := (nlp.CheckLanguage{Model: "en"}).Annotate(t.Context(), &nlp.Document{Text: note.NewText(text)}); err != nil {
 			t.Errorf("text %d of %d: %v", i, len(texts), err)
+		}
+	}
+}
+
+// A model that reads a language in letters that others have too is not kept from its own notes.
+func TestAlikeLanguages(t *testing.T) {
+	for model, text := range map[string]string{
+		"ja": "既往歴：高血圧症、糖尿病、脂質異常症。胸部単純写真：心拡大、両側胸水貯留。診断：急性心不全、肺水腫疑い。",
+		"sr": "Pacijent star 62 godine primljen je zbog otežanog disanja koje traje dva dana. U ličnoj anamnezi hipertenzija i šećerna bolest. Nema temperaturu i ne kašlje. Primljen je na odeljenje kardiologije radi daljeg lečenja.",
+	} {
+		if err := (nlp.CheckLanguage{Model: model}).Annotate(t.Context(), &nlp.Document{Text: note.NewText(text)}); err != nil {
+			t.Errorf("a model of %q: %v", model, err)
 		}
 	}
 }

@@ -134,7 +134,7 @@ func TestGracefulShutdown(t *testing.T) {
 
 // Senders that do not send and readers that do not read leave the extractions to others.
 func TestSlowClients(t *testing.T) {
-	s, _ := newServer(t, func(c *server.Config) { c.MaxExtractions = 1 })
+	s, _ := newServer(t, func(c *server.Config) { c.MaxExtractions = 4 })
 	host, stop, stopped := listen(t, s)
 	var slow []net.Conn
 	for range 4 {

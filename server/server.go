@@ -30,8 +30,8 @@ type Config struct {
 	Version string
 	// MaxBody bounds a request's body, in bytes: 10 MB by default.
 	MaxBody int64
-	// MaxExtractions bounds how many extractions run or wait for the model at once, 16 for each processor by default;
-	// eight times as many requests may be arriving or being answered. One more of either is refused at once with 429.
+	// MaxExtractions bounds how many extractions run or wait for the model at once, 16 for each processor by default, and
+	// 32 at least; twice as many requests may be arriving or being answered. One more of either is refused at once with 429.
 	MaxExtractions int
 	// Drain is how long a shutdown waits for what was accepted: 30 s by default.
 	Drain time.Duration
@@ -51,7 +51,7 @@ func (c *Config) Validate() error {
 		c.MaxBody = 10 << 20
 	}
 	if c.MaxExtractions == 0 {
-		c.MaxExtractions = 16 * runtime.GOMAXPROCS(0)
+		c.MaxExtractions = max(32, 16*runtime.GOMAXPROCS(0))
 	}
 	if c.Drain == 0 {
 		c.Drain = 30 * time.Second
@@ -73,7 +73,7 @@ type Server struct {
 
 // Limits on slow and oversized requests.
 const (
-	requestsPerExtraction = 8
+	requestsPerExtraction = 2
 
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = time.Minute

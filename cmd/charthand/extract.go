@@ -107,6 +107,9 @@ type extraction struct {
 // errOver marks that the run is over; every other error is a failure of its input alone.
 type errOver struct{ error }
 
+// Unwrap gives why the run is over.
+func (e errOver) Unwrap() error { return e.error }
+
 // file works through one input. What fails in it is named and recorded, and the run goes on; the error is the end of the run.
 func (r *extraction) file(name string) error {
 	in, err := openInput(name, r.streams)
@@ -191,7 +194,7 @@ func (r *extraction) outcome(o *fhir.Outcome) error {
 	return err
 }
 
-// write writes a Bundle, which took some time to make, and its outcome.
+// write writes a Bundle, which took some time to make beside others, and its outcome.
 func (r *extraction) write(file string, document *fhir.Document, result *extract.Result, encoded []byte, took time.Duration) error {
 	encoded = append(encoded, '\n')
 	if r.outDir == "" {

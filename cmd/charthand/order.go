@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
@@ -10,15 +12,16 @@ import (
 // inOrder works on several inputs side by side and finishes them one after the other, in the order in which they were given:
 // while the model reads the windows of one note, the next is already taken apart into tokens.
 type inOrder struct {
-	ctx     context.Context
+	parent  context.Context
+	ctx     context.Context // ends with the first error too
 	group   *errgroup.Group
 	waiting chan chan func() error
 }
 
 // newInOrder starts with nothing to do. Two inputs for each processor are under way at most. Whoever calls it calls wait.
-func newInOrder(ctx context.Context) *inOrder {
-	group, ctx := errgroup.WithContext(ctx)
-	o := &inOrder{ctx, group, make(chan chan func() error, 2*runtime.GOMAXPROCS(0)-1)}
+func newInOrder(parent context.Context) *inOrder {
+	group, ctx := errgroup.WithContext(parent)
+	o := &inOrder{parent, ctx, group, make(chan chan func() error, 2*runtime.GOMAXPROCS(0)-1)}
 	group.Go(func() error {
 		for finish := range o.waiting {
 			select {
@@ -45,14 +48,21 @@ func (o *inOrder) add(work func(ctx context.Context) (finish func() error)) erro
 		return o.ctx.Err()
 	}
 	o.group.Go(func() error {
-		finish <- work(o.ctx)
+		done := func() error { return nil }
+		defer func() {
+			if v := recover(); v != nil { // its value could hold text of the note
+				done = func() error { return fmt.Errorf("working on an input panicked with a %T", v) }
+			}
+			finish <- done
+		}()
+		done = work(o.ctx)
 		return nil
 	})
 	return nil
 }
 
-// wait waits for all that was added, and gives the first error of a finish.
+// wait waits for all that was added, and gives the first error of a finish, or that of the context that ended.
 func (o *inOrder) wait() error {
 	close(o.waiting)
-	return o.group.Wait()
+	return cmp.Or(o.group.Wait(), o.parent.Err())
 }

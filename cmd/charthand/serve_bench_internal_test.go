@@ -109,6 +109,7 @@ func startServer(b *testing.B) *runningServer {
 	if err := s.command.Start(); err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { _ = s.command.Process.Kill() }) // where it has not ended
 	lines := bufio.NewReader(messages)
 	line, err := lines.ReadString('\n')
 	found := regexp.MustCompile(`http://\S+?:\d+`).FindString(line)
@@ -117,10 +118,12 @@ func startServer(b *testing.B) *runningServer {
 	}
 	s.url = found
 	response, err := http.Get(s.url + "/readyz")
-	if err != nil || response.StatusCode != http.StatusOK {
-		b.Fatalf("not ready: %v", err)
+	if err != nil {
+		b.Fatal(err)
 	}
-	response.Body.Close()
+	if response.Body.Close(); response.StatusCode != http.StatusOK {
+		b.Fatal("not ready: ", response.Status)
+	}
 	s.took = time.Since(began)
 	s.logged.Go(func() { _, _ = io.Copy(io.Discard, lines) }) // its log, until it ends
 	return s

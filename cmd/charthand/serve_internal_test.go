@@ -49,10 +49,15 @@ func TestServeUnderLoad(t *testing.T) {
 		ended <- code
 		t.Fatal("the server does not start")
 	}
+	names := fixtures.Names(t)
+	documents := map[string][]byte{}
+	for _, name := range names {
+		documents[name] = fixtures.Document(t, name)
+	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	defer client.CloseIdleConnections()
 	post := func(ctx context.Context, name string) ([]byte, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/fhir/DocumentReference/$extract", bytes.NewReader(fixtures.Document(t, name)))
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/fhir/DocumentReference/$extract", bytes.NewReader(documents[name]))
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +72,6 @@ func TestServeUnderLoad(t *testing.T) {
 		}
 		return io.ReadAll(response.Body)
 	}
-	names := fixtures.Names(t)
 	alone := map[string]map[string]bool{}
 	for _, name := range names {
 		bundle, err := post(t.Context(), name)

@@ -40,7 +40,7 @@ type Settings struct {
 	Version string `json:"version"`
 	// Language is what the model reads (BCP 47, "en"); empty where nobody has said.
 	Language string `json:"language"`
-	Decode  struct {
+	Decode   struct {
 		// Viterbi finds the most probable sequence of tags over whole words in which every I- follows its own kind;
 		// without it each token takes its best tag, as the Hugging Face pipeline does.
 		Viterbi bool `json:"viterbi"`
@@ -261,6 +261,7 @@ func (m *Model) probe() error {
 	if got != len(m.Labels) {
 		return fmt.Errorf("the output has %d labels, %s names %d", got, configFile, len(m.Labels))
 	}
+	m.session.columns = got
 	if m.Tokenizer == nil {
 		return nil
 	}

@@ -26,12 +26,17 @@ type session struct {
 	inputs []string
 	// slots bounds how many windows run at once; each holds the tensors' data of the window that has it.
 	slots chan *buffers
+	// columns is how many labels the output has, 0 until the first run has told.
+	columns int
 	// busy is the time spent inside the runtime, in nanoseconds, added up over all windows.
 	busy atomic.Int64
 }
 
-// buffers are what the inputs of one window are written to; they grow to the longest that was seen.
-type buffers struct{ ids, ones, zeros []int64 }
+// buffers are what the inputs of one window are read from and its logits are written to; they grow to the longest that was seen.
+type buffers struct {
+	ids, ones, zeros []int64
+	logits           []float32
+}
 
 // of gives the data of an input.
 func (b *buffers) of(input string, window []int64) []int64 {
@@ -102,8 +107,8 @@ func newSession(graph []byte, workers int) (*session, error) {
 	return s, nil
 }
 
-// run computes the logits of one window, row by row (tokens × labels), special tokens included, and lets use see them: they
-// lie in native memory that is freed afterwards. fill appends the window's tokens. It waits for a free slot until the context
+// run computes the logits of one window, row by row (tokens × labels), special tokens included, and lets use see them:
+// the next window overwrites them. fill appends the window's tokens. It waits for a free slot until the context
 // ends; native code that runs then is broken off between two operations of the graph, and waited for.
 func (s *session) run(ctx context.Context, fill func(ids []int64) []int64, use func(logits []float32)) error {
 	if err := ctx.Err(); err != nil {
@@ -132,12 +137,22 @@ func (s *session) run(ctx context.Context, fill func(ids []int64) []int64, use f
 		}
 		values = append(values, tensor)
 	}
+	if s.columns > 0 {
+		slot.logits = slices.Grow(slot.logits[:0], len(ids)*s.columns)[:len(ids)*s.columns]
+		tensor, err := ort.NewTensor(ort.NewShape(1, int64(len(ids)), int64(s.columns)), slot.logits)
+		if err != nil {
+			return err
+		}
+		values = append(values, tensor)
+		if err := s.runNative(ctx, values[:len(s.inputs)], []ort.Value{tensor}); err != nil {
+			return failure(ctx, len(ids), err)
+		}
+		use(slot.logits)
+		return nil
+	}
 	outputs := []ort.Value{nil}
 	if err := s.runNative(ctx, values, outputs); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("the model failed on a window of %d tokens: %w", len(ids), err)
+		return failure(ctx, len(ids), err)
 	}
 	values = append(values, outputs[0])
 	logits, ok := outputs[0].(*ort.Tensor[float32])
@@ -146,6 +161,14 @@ func (s *session) run(ctx context.Context, fill func(ids []int64) []int64, use f
 	}
 	use(logits.GetData())
 	return nil
+}
+
+// failure says why a run failed: that it was broken off, or what went wrong.
+func failure(ctx context.Context, tokens int, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("the model failed on a window of %d tokens: %w", tokens, err)
 }
 
 // runNative runs the graph, and breaks it off when the context ends. It returns when native code has.

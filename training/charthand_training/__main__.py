@@ -57,9 +57,10 @@ def main(argv: list[str] | None = None) -> int:
     added.add_argument("size", choices=["default", "bert-base", "albert-base", "deberta-v3-base"], help="which model; base sizes have random weights")
     added.add_argument("--notes", type=int, default=60, help="how many notes of mtsamples (60)")
 
-    added = command("precision", run_precision, "what int8 weights cost beside fp32, and what they give", "--data", "--charthand")
-    added.add_argument("models", choices=["folds", "small", "base"],
-                       help="the default model's folds (F1, time); small models of each architecture trained from scratch (F1); base sizes with random weights (labels)")  # fmt: skip
+    added = command("precision", run_precision, "what int8 weights and short windows cost, and what they give", "--data", "--charthand")
+    added.add_argument("what", choices=["folds", "windows", "small", "base", "runs"],
+                       help="ways to quantise the default model's folds (F1, time); lengths of their windows (F1, time); small models of each "
+                       "architecture trained from scratch (F1); base sizes with random weights (labels); threads, runs and batches (time)")  # fmt: skip
     added.add_argument("--folds", type=Path, help="the folder that `folds` wrote")
 
     added = command("convert", run_convert, "read a corpus in its published format and write CoNLL; assertions and relations of i2b2 beside it, as .statements.jsonl", "--out")
@@ -189,10 +190,27 @@ def run_record(a: argparse.Namespace) -> None:
     parity.record(a.model, a.out)
 
 
+def quiet() -> None:
+    """Keeps what libraries say of their own working from what a command prints."""
+    import logging
+    import warnings
+
+    import transformers
+
+    warnings.simplefilter("ignore")
+    logging.getLogger().setLevel(logging.ERROR)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
 def run_peers(a: argparse.Namespace) -> None:
     from . import peers
 
-    for row in peers.measure(a.size, a.data, a.charthand, a.notes):
+    quiet()
+
+    rows, share = peers.measure(a.size, a.data, a.charthand, a.notes)
+    print(f"{a.size}, share of the model's time in matrix products of int8: {share:.2f}")
+    for row in rows:
         asked = f" (asked for: {row['asked']:g})" if row["asked"] else ""
         print(f"{a.size}, {row['figure']}: {row['peer']} {row['theirs']:.2f}, charthand {row['ours']:.2f}, ratio {row['ratio']:.2f}{asked}", flush=True)
 
@@ -200,12 +218,14 @@ def run_peers(a: argparse.Namespace) -> None:
 def run_precision(a: argparse.Namespace) -> None:
     from . import precision
 
-    if a.models == "folds":
+    quiet()
+    if a.what in ("folds", "windows"):
         if a.folds is None:
             raise ValueError("--folds is missing: the folder that `folds` wrote")
-        rows = precision.of_folds(a.data, a.charthand, a.folds)
+        rows = (precision.of_folds if a.what == "folds" else precision.of_windows)(a.data, a.charthand, a.folds)
     else:
-        rows = precision.of_small(a.data, a.charthand) if a.models == "small" else precision.of_base(a.data)
+        ways = {"small": lambda: precision.of_small(a.data, a.charthand), "base": lambda: precision.of_base(a.data), "runs": lambda: precision.of_runs(a.data)}
+        rows = ways[a.what]()
     for row in rows:
         print(", ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
 

@@ -40,9 +40,13 @@ class MultiHeadAttention(torch.autograd.Function):
 
 
 def attend(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, scaling: float | None = None, **_
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, scaling: float | None = None, **more
 ) -> tuple[Tensor, None]:
-    """Is an attention function of Transformers: (batch, heads, tokens, size) in, (batch, tokens, heads, size) out."""
+    """Is an attention function of Transformers: (batch, heads, tokens, size) in, (batch, tokens, heads, size) out. What not every
+    token may see, or what else adds to the scores, is a ValueError."""
+    lost = [name for name in ("sliding_window", "position_bias", "s_aux", "softcap") if more.get(name) is not None]
+    if attention_mask is not None or lost:
+        raise ValueError(f"attention with {', '.join(lost) or 'a mask'} is not supported")
     heads, size = int(query.shape[1]), int(query.shape[-1])
     output = MultiHeadAttention.apply(_join(query), _join(key), _join(value), heads, scaling or size**-0.5)
     return _split(output, heads).transpose(1, 2), None
@@ -66,15 +70,16 @@ class RelativeAttention(nn.Module):
     """DeBERTa's disentangled attention (He et al. 2021) with what depends on weights alone computed once: the projections of the
     relative positions, and which of them belongs to which distance.
 
-    The scores of positions come by distance, (tokens, 2 tokens − 1); `_skew` turns them into scores by token.
+    There are two tokens at least, the special ones. The scores of positions come by distance, (tokens, 2 tokens − 1); `_skew` turns them into scores by token.
     """
 
     def __init__(self, trained: DisentangledSelfAttention, relative: Tensor, longest: int):
         super().__init__()
         self.query, self.key, self.value = trained.query_proj, trained.key_proj, trained.value_proj
         self.heads, self.longest = trained.num_attention_heads, longest
-        kinds = trained.pos_att_type if trained.relative_attention else []
-        self.scale = (trained.attention_head_size * (1 + ("c2p" in kinds) + ("p2c" in kinds))) ** -0.5
+        named = trained.pos_att_type
+        self.scale = (trained.attention_head_size * (1 + ("c2p" in named) + ("p2c" in named))) ** -0.5
+        kinds = named if trained.relative_attention else []
         rows = by_key = by_query = None
         if kinds:
             span = trained.pos_ebd_size
@@ -119,7 +124,7 @@ def _skew(x: Tensor) -> Tensor:
 
 def load(folder: Path) -> nn.Module:
     """Reads a token classifier with its attention replaced."""
-    model = AutoModelForTokenClassification.from_pretrained(folder, attn_implementation=ATTENTION).eval()
+    model = AutoModelForTokenClassification.from_pretrained(folder, attn_implementation=ATTENTION, dtype=torch.float32).eval()
     for encoder in [m for m in model.modules() if isinstance(m, DebertaV2Encoder)]:
         relative = encoder.get_rel_embedding()
         for layer in encoder.layer:

@@ -1,4 +1,4 @@
-"""Weights in eight bits: one scale for each column of a matrix, seven bits of range.
+"""Weights in eight bits: one scale for each column of a matrix, seven bits of range; one scale for a table, which nothing multiplies.
 
 Seven bits, because processors without VNNI add two products of eight bits into sixteen and saturate: with the whole range the
 answers would differ from machine to machine.

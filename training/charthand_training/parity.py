@@ -59,7 +59,7 @@ def write(out: Path) -> None:
 
 def export_plain(model_folder: Path, out: Path) -> None:
     """Exports with all the inputs that a model has, as others do: what charthand's own exports leave out has to work too."""
-    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager").eval()
+    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager", dtype=torch.float32).eval()
     names = ["input_ids", "attention_mask"]
     if getattr(model.config, "type_vocab_size", 0) > 0:
         names.append("token_type_ids")

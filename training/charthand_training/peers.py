@@ -1,7 +1,7 @@
 """How fast charthand reads notes beside Hugging Face's pipeline and beside hugot: the same notes, the same machine, in one run.
 
-Speed does not ask what the weights are: models of base size have random ones, and the default model's tokenizer. The peers' copy of
-the default model has random weights too, which find about as much.
+Speed does not ask what the weights are: models of base size have random ones, and the default model's tokenizer; so has the peers'
+copy of the default model.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import onnx
+import numpy as np
+import onnxruntime
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers import optimizer
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast, pipeline
 
-from . import corpora, tiny
+from . import corpora, int8, tiny
 from .document import Document
 from .export import export, trace, write
 
@@ -41,15 +42,18 @@ SIZES = {  # the published ones, but for the vocabulary
 }
 # What is asked for, as a multiple of the peer.
 ASKED = {"default": (9, 1.6, 5), "bert-base": (5, None, None), "albert-base": (5, None, None), "deberta-v3-base": (13, None, None)}
-STRIDE = 128  # tokens that the pipeline's windows share, so that it too reads a note to its end
-ALONE = 2000  # code points of the note that is read alone
+STRIDE = 32  # tokens that the pipeline's windows share, so that it too reads a note to its end; as many as charthand's
+ALONE = 2000  # code points of a note that is read alone
+SINGLES = 9  # such notes
 
 
+PRODUCTS = {"DynamicQuantizeMatMul", "MatMulIntegerToFloat", "DynamicQuantizeLinear", "MatMulInteger"}  # of weights, in int8
 ROUNDS = 3  # of which the median counts
 
 
-def measure(size: str, data: Path, charthand: Path, count: int) -> list[dict]:
-    """Gives, for a model of SIZES, notes a second and the time for one note alone, each with its ratio to the peer's."""
+def measure(size: str, data: Path, charthand: Path, count: int) -> tuple[list[dict], float]:
+    """Gives, for a model of SIZES, notes a second and the time for one note alone, each with its ratio to the peer's; and what
+    `product_share` gives."""
     notes = corpora.read_notes(data, "mtsamples")
     notes = random.Random(13).sample([n for n in notes if n.text.strip()], count)
     asked, asked_hugot, asked_alone = ASKED[size]
@@ -63,6 +67,7 @@ def measure(size: str, data: Path, charthand: Path, count: int) -> list[dict]:
             tokenizer=AutoTokenizer.from_pretrained(trained),
             aggregation_strategy="simple",
             stride=STRIDE,
+            device="cpu",
         )
         if size == "default":
             exported = DEFAULT
@@ -70,7 +75,8 @@ def measure(size: str, data: Path, charthand: Path, count: int) -> list[dict]:
             export(trained, exported, quantise=True)
             settings = {"window": json.loads((DEFAULT / "charthand.json").read_text(encoding="utf-8"))["window"]}
             (exported / "charthand.json").write_text(json.dumps(settings), encoding="utf-8")
-        theirs = _seconds(lambda: [run(n.text) for n in notes])
+        run(notes[0].text)
+        theirs = _seconds(lambda: [run(n.text) for n in notes])  # once: it takes long enough to be even
         ours, hugots = [], []
         if size == "default":
             naive(trained, Path(folder) / "naive")
@@ -84,26 +90,27 @@ def measure(size: str, data: Path, charthand: Path, count: int) -> list[dict]:
         if size == "default":
             theirs = statistics.median(hugots)
             rows.append(_row(f"notes/s, {count} notes", "hugot", count / theirs, count / ours, theirs / ours, asked_hugot))
-        alone = next(n.text[:ALONE] for n in notes if len(n.text) >= ALONE)
-        theirs = _latency(lambda: run(alone))
+        singles = [n.text[:ALONE] for n in notes if len(n.text) >= ALONE][:SINGLES]
+        theirs = _latency(run, singles)
         with _asked_one_by_one(charthand, exported) as ask:
-            ours = _latency(lambda: ask(alone))
+            ours = _latency(ask, singles)
         rows.append(_row(f"ms (p50) for a note of {ALONE} characters", "pipeline", theirs * 1e3, ours * 1e3, theirs / ours, asked_alone))
-    return rows
+        return rows, product_share(exported, notes)
 
 
 def _row(figure: str, peer: str, theirs: float, ours: float, ratio: float, asked: float | None) -> dict:
     return {"figure": figure, "peer": peer, "theirs": theirs, "ours": ours, "ratio": ratio, "asked": asked}
 
 
-def make(size: str, folder: Path) -> None:
-    """Writes a model with random weights: the default one's shape, or a base size."""
+def make(size: str, folder: Path, outside: float = 4) -> None:
+    """Writes a model with random weights: the default one's shape, or a base size. `outside` is how many standard deviations O is
+    ahead of other labels: most words are in no mention."""
     tokenizer = AutoTokenizer.from_pretrained(DEFAULT)
     tokenizer.model_max_length = 512
     torch.manual_seed(5)
     model = AutoModelForTokenClassification.from_config(_config(size, tokenizer)).eval()
     with torch.no_grad():
-        model.classifier.bias[0] += 1.0  # most words are in no mention
+        model.classifier.bias[0] += outside * model.config.initializer_range * model.config.hidden_size**0.5
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -118,19 +125,35 @@ def _config(size: str, tokenizer: PreTrainedTokenizerFast) -> PreTrainedConfig:
     return config
 
 
+def product_share(model: Path, notes: list[Document]) -> float:
+    """Gives the share of the runtime's time that goes into matrix products of weights (their quantisation counted), over windows of
+    notes as long as charthand's."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    length = json.loads((model / "charthand.json").read_text(encoding="utf-8"))["window"]["tokens"]
+    with tempfile.TemporaryDirectory() as folder:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.enable_profiling, options.profile_file_prefix = 1, True, str(Path(folder) / "profile")
+        session = onnxruntime.InferenceSession(str(model / "model.onnx"), options)
+        for note in notes:
+            ids = tokenizer(note.text, truncation=True, max_length=length + 2)["input_ids"]
+            session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    spent = Counter()
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            spent[event["args"]["op_name"] in PRODUCTS] += event["dur"]
+    return spent[True] / spent.total()
+
+
 def naive(model_folder: Path, out: Path) -> None:
     """Exports as anybody would: with all inputs, the attention fused, every weight int8. hugot needs a graph with a mask."""
-    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager").eval()
+    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager", dtype=torch.float32).eval()
     heads, hidden = model.config.num_attention_heads, model.config.hidden_size
     with tempfile.TemporaryDirectory() as scratch:
         plain, fused, final = (Path(scratch) / f"{name}.onnx" for name in ("plain", "fused", "final"))
         trace(model, ["input_ids", "attention_mask", "token_type_ids"], plain)
         optimizer.optimize_model(str(plain), model_type="bert", num_heads=heads, hidden_size=hidden, opt_level=1).save_model_to_file(str(fused))
-        kinds = ["MatMul", "Attention", "Gather", "EmbedLayerNormalization"]
-        extra = {"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT}
-        quantize_dynamic(
-            str(fused), str(final), kinds, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8, extra_options=extra
-        )
+        int8.dynamic(fused, final, ["Attention", *int8.MATRICES, *int8.TABLES])
         write(final, model_folder, out)
 
 
@@ -175,9 +198,9 @@ def _lines(notes: list[Document]) -> str:
     return "".join(json.dumps({"id": n.id, "text": n.text}) + "\n" for n in notes)
 
 
-def _latency(ask: Callable[[], object]) -> float:
-    ask()
-    return statistics.median(_seconds(ask) for _ in range(11))
+def _latency(ask: Callable[[str], object], texts: list[str]) -> float:
+    ask(texts[0])
+    return statistics.median(_seconds(lambda text=text: ask(text)) for text in texts for _ in range(ROUNDS))
 
 
 def _seconds(run) -> float:

@@ -15,7 +15,7 @@ from transformers import AutoModelForTokenClassification
 from charthand_training import tiny
 from charthand_training.export import export
 
-LENGTHS = (2, 3, 17, 128, 200, 512)  # DeBERTa's distances have buckets of their own from 32 on here
+LENGTHS = (2, 3, 17, 128, 200, 510)  # DeBERTa's distances have buckets of their own from 32 on here
 
 
 class InferenceTest(unittest.TestCase):
@@ -61,7 +61,17 @@ class InferenceTest(unittest.TestCase):
                     self.assertNotIn("Transpose", kinds)
 
     def test_deberta_of_other_kinds(self):
-        for settings in ({"pos_att_type": ["c2p"]}, {"share_att_key": False}, {"position_buckets": -1}, {"norm_rel_ebd": "none"}):
+        for settings in (
+            {"pos_att_type": ["c2p"]},
+            {"pos_att_type": ["p2c"]},
+            {"share_att_key": False},
+            {"position_buckets": -1},
+            {"max_relative_positions": 100},
+            {"norm_rel_ebd": "none"},
+            {"conv_kernel_size": 3},
+            {"relative_attention": False},
+            {"position_biased_input": True, "type_vocab_size": 2},
+        ):
             with self.subTest(str(settings)):
                 self.assert_same(self.classifier("deberta-v2", **settings), self.exported(quantise=False))
 
