@@ -12,6 +12,7 @@ import random
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -48,7 +49,8 @@ SINGLES = 9  # such notes
 
 
 PRODUCTS = {"DynamicQuantizeMatMul", "MatMulIntegerToFloat", "DynamicQuantizeLinear", "MatMulInteger"}  # of weights, in int8
-ROUNDS = 3  # of which the median counts
+TURNS = 4
+ROUNDS = 3  # in which a single note is
 
 
 def measure(size: str, data: Path, charthand: Path, count: int) -> tuple[list[dict], float]:
@@ -75,25 +77,27 @@ def measure(size: str, data: Path, charthand: Path, count: int) -> tuple[list[di
             export(trained, exported, quantise=True)
             settings = {"window": json.loads((DEFAULT / "charthand.json").read_text(encoding="utf-8"))["window"]}
             (exported / "charthand.json").write_text(json.dumps(settings), encoding="utf-8")
-        run(notes[0].text)
-        theirs = _seconds(lambda: [run(n.text) for n in notes])  # once: it takes long enough to be even
-        ours, hugots = [], []
+        peers = {"pipeline": lambda part: _seconds(lambda: [run(n.text) for n in part])}
         if size == "default":
             naive(trained, Path(folder) / "naive")
             hugot = _build_hugot(Path(folder) / "hugot")
-        for _ in range(ROUNDS):
-            ours.append(_annotate(charthand, exported, notes) - _annotate(charthand, exported, []))
-            if size == "default":
-                hugots.append(_hugot(hugot, Path(folder) / "naive", notes))
-        ours = statistics.median(ours)
-        rows.append(_row(f"notes/s, {count} notes", "pipeline", count / theirs, count / ours, theirs / ours, asked))
-        if size == "default":
-            theirs = statistics.median(hugots)
-            rows.append(_row(f"notes/s, {count} notes", "hugot", count / theirs, count / ours, theirs / ours, asked_hugot))
-        singles = [n.text[:ALONE] for n in notes if len(n.text) >= ALONE][:SINGLES]
-        theirs = _latency(run, singles)
-        with _asked_one_by_one(charthand, exported) as ask:
-            ours = _latency(ask, singles)
+            peers["hugot"] = lambda part: _hugot(hugot, Path(folder) / "naive", part)
+        singles = [Document(n.id, n.text[:ALONE], []) for n in notes if len(n.text) >= ALONE][:SINGLES]
+        with _running(charthand, exported) as ask:
+            peers["charthand"] = lambda part: _seconds(lambda: ask(part))
+            for read in peers.values():
+                read(singles[:1])  # what is made once is made before
+            # In turns: the machine is not as fast at all times. The pipeline reads a part each time, the others all notes.
+            seconds = Counter()
+            for turn in range(TURNS):
+                seconds["pipeline"] += peers["pipeline"](notes[turn::TURNS])
+                for name in peers.keys() - {"pipeline"}:
+                    seconds[name] += peers[name](notes) / TURNS
+            alone = [(peers["pipeline"]([n]), peers["charthand"]([n])) for n in singles for _ in range(ROUNDS)]
+        theirs, ours = (statistics.median(column) for column in zip(*alone, strict=True))
+        for peer, wanted in (("pipeline", asked), ("hugot", asked_hugot)):
+            if peer in seconds:
+                rows.append(_row("notes/s", peer, count / seconds[peer], count / seconds["charthand"], seconds[peer] / seconds["charthand"], wanted))
         rows.append(_row(f"ms (p50) for a note of {ALONE} characters", "pipeline", theirs * 1e3, ours * 1e3, theirs / ours, asked_alone))
         return rows, product_share(exported, notes)
 
@@ -173,22 +177,22 @@ def _hugot(hugot: Path, model: Path, notes: list[Document]) -> float:
     return answer["seconds"]
 
 
-def _annotate(charthand: Path, model: Path, notes: list[Document]) -> float:
-    arguments = [str(charthand), "annotate", "--model", str(model), "--ndjson", "-"]
-    return _seconds(lambda: subprocess.run(arguments, input=_lines(notes), stdout=subprocess.DEVNULL, encoding="utf-8", check=True))
-
-
 @contextmanager
-def _asked_one_by_one(charthand: Path, model: Path) -> Iterator[Callable[[str], None]]:
-    """Gives a function that hands one note to a running charthand and waits for its answer."""
+def _running(charthand: Path, model: Path) -> Iterator[Callable[[list[Document]], None]]:
+    """Gives a function that hands notes to a running charthand and waits for its answers."""
     arguments = [str(charthand), "annotate", "--model", str(model), "--ndjson", "-"]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
 
-        def ask(text: str) -> None:
-            process.stdin.write(_lines([Document("", text, [])]))
+        def write(notes: list[Document]) -> None:
+            process.stdin.write(_lines(notes))
             process.stdin.flush()
-            if not process.stdout.readline():
+
+        def ask(notes: list[Document]) -> None:
+            writer = threading.Thread(target=write, args=[notes])  # beside the reader: pipes hold little
+            writer.start()
+            if not all(process.stdout.readline() for _ in notes):
                 raise RuntimeError("charthand stopped")
+            writer.join()
 
         yield ask
         process.stdin.close()
@@ -196,11 +200,6 @@ def _asked_one_by_one(charthand: Path, model: Path) -> Iterator[Callable[[str], 
 
 def _lines(notes: list[Document]) -> str:
     return "".join(json.dumps({"id": n.id, "text": n.text}) + "\n" for n in notes)
-
-
-def _latency(ask: Callable[[str], object], texts: list[str]) -> float:
-    ask(texts[0])
-    return statistics.median(_seconds(lambda text=text: ask(text)) for text in texts for _ in range(ROUNDS))
 
 
 def _seconds(run) -> float:

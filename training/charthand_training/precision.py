@@ -38,34 +38,33 @@ def of_folds(data: Path, charthand: Path, folds: Path) -> list[dict]:
         held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, fold)[1] for corpus in recipe.corpora}
         for name, model in _variants(trained, data):
             rows.setdefault(name, []).append(_measure(charthand, model, {k: v for k, v in held_back.items() if v}))
-    return [
-        {"weights": name, "seconds": sum(seconds for _, seconds in measured)}
-        | {path: statistics.mean(f1[path] for f1, _ in measured) for path in measured[0][0]}
-        for name, measured in rows.items()
-    ]
+    return _means("weights", rows)
 
 
 def of_windows(data: Path, charthand: Path, folds: Path) -> list[dict]:
     """Compares lengths of windows, in tokens, for the default model: strict micro F1 on what each fold's model has not seen, the
     mean over all folds, and the time that it takes."""
     recipe = Recipe.read(RECIPES / "default.yaml")
-    rows = []
-    for length in LENGTHS:
-        measured = []
-        for fold in range(corpora.fold_count(recipe)):
-            held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, fold)[1] for corpus in recipe.corpora}
-            with tempfile.TemporaryDirectory() as folder:
-                model = Path(folder) / "model"
-                export(folds / f"fold-{fold}" / "trained", model, quantise=True)
-                settings = json.loads((model / "charthand.json").read_text(encoding="utf-8"))
+    rows: dict[int, list[tuple[dict, float]]] = {}
+    for fold in range(corpora.fold_count(recipe)):
+        held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, fold)[1] for corpus in recipe.corpora}
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder)
+            export(folds / f"fold-{fold}" / "trained", model, quantise=True)
+            settings = json.loads((model / "charthand.json").read_text(encoding="utf-8"))
+            for length in LENGTHS:
                 settings["window"] = {"tokens": length, "overlap": (length + 2) // 4}
                 (model / "charthand.json").write_text(json.dumps(settings), encoding="utf-8")
-                measured.append(_measure(charthand, model, {k: v for k, v in held_back.items() if v}))
-        rows.append(
-            {"window": length, "seconds": sum(seconds for _, seconds in measured)}
-            | {path: statistics.mean(f1[path] for f1, _ in measured) for path in measured[0][0]}
-        )
-    return rows
+                rows.setdefault(length, []).append(_measure(charthand, model, {k: v for k, v in held_back.items() if v}))
+    return _means("window", rows)
+
+
+def _means(what: str, rows: dict[object, list[tuple[dict, float]]]) -> list[dict]:
+    return [
+        {what: name, "seconds": sum(seconds for _, seconds in measured)}
+        | {path: statistics.mean(f1[path] for f1, _ in measured) for path in measured[0][0]}
+        for name, measured in rows.items()
+    ]
 
 
 def of_small(data: Path, charthand: Path) -> list[dict]:
