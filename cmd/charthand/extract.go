@@ -70,9 +70,9 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		fmt.Fprintln(r.table, "DOCUMENT\tCHARACTERS\tCONDITION\tMEDICATION\tPROCEDURE\tOBSERVATION\tMS\tFILE")
 		defer func() { err = errors.Join(err, r.table.Flush()) }()
 	}
-	r.order = newInOrder(ctx)
+	r.order, ctx = newInOrder(ctx)
 	for _, name := range c.Files {
-		if err = r.file(name); err != nil {
+		if err = r.file(ctx, name); err != nil {
 			break
 		}
 	}
@@ -111,10 +111,10 @@ type errOver struct{ error }
 func (e errOver) Unwrap() error { return e.error }
 
 // file works through one input. What fails in it is named and recorded, and the run goes on; the error is the end of the run.
-func (r *extraction) file(name string) error {
+func (r *extraction) file(ctx context.Context, name string) error {
 	in, err := openInput(name, r.streams)
 	if err != nil {
-		return r.refuse(name, err)
+		return r.refuse(ctx, name, err)
 	}
 	defer in.Close()
 	var over errOver
@@ -123,7 +123,7 @@ func (r *extraction) file(name string) error {
 		if line > 1 {
 			place = fmt.Sprintf("%s:%d", name, line)
 		}
-		if err := r.input(name, place, value); err != nil {
+		if err := r.input(ctx, name, place, value); err != nil {
 			return errOver{err}
 		}
 		return nil
@@ -131,21 +131,21 @@ func (r *extraction) file(name string) error {
 	if err == nil || errors.As(err, &over) {
 		return err
 	}
-	return r.refuse(name, err)
+	return r.refuse(ctx, name, err)
 }
 
 // input extracts the documents of one JSON value.
-func (r *extraction) input(file, place string, data []byte) error {
+func (r *extraction) input(ctx context.Context, file, place string, data []byte) error {
 	documents, err := fhir.ReadDocuments(data)
 	if err != nil {
-		return r.refuse(place, err)
+		return r.refuse(ctx, place, err)
 	}
 	for _, document := range documents {
 		at := place
 		if len(documents) > 1 {
 			at = place + " " + document.Path
 		}
-		err := r.order.add(func(ctx context.Context) func() error {
+		err := r.order.add(func() func() error {
 			began := time.Now()
 			result, err := r.extractor.Extract(ctx, document)
 			if err != nil {
@@ -168,8 +168,8 @@ func (r *extraction) input(file, place string, data []byte) error {
 }
 
 // refuse names what failed, in its turn.
-func (r *extraction) refuse(place string, err error) error {
-	return r.order.add(func(ctx context.Context) func() error { return func() error { return r.fail(ctx, place, err) } })
+func (r *extraction) refuse(ctx context.Context, place string, err error) error {
+	return r.order.add(func() func() error { return func() error { return r.fail(ctx, place, err) } })
 }
 
 // fail names what failed and records it, unless the run is being ended.

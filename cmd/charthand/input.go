@@ -102,7 +102,7 @@ const maxLine = 64 << 20
 // same order. A line that cannot be read is named and the others go on.
 func eachLine(ctx context.Context, in io.Reader, s streams, work func(ctx context.Context, id, text string) (any, error)) (err error) {
 	out := newEncoder(s.out)
-	order := newInOrder(ctx)
+	order, ctx := newInOrder(ctx)
 	defer func() {
 		if failed := order.wait(); failed != nil {
 			err = failed // the first, of which others follow
@@ -124,7 +124,7 @@ func eachLine(ctx context.Context, in io.Reader, s streams, work func(ctx contex
 			failed = true
 			continue
 		}
-		err := order.add(func(ctx context.Context) func() error {
+		err := order.add(func() func() error {
 			answer, err := work(ctx, input.ID, *input.Text)
 			return func() error {
 				if err != nil {

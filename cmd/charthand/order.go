@@ -12,16 +12,17 @@ import (
 // inOrder works on several inputs side by side and finishes them one after the other, in the order in which they were given:
 // while the model reads the windows of one note, the next is already taken apart into tokens.
 type inOrder struct {
-	parent  context.Context
-	ctx     context.Context // ends with the first error too
 	group   *errgroup.Group
 	waiting chan chan func() error
+	ended   <-chan struct{} // closed with the first error, or when the caller's context ends
+	stopped func() error    // why the caller's context ended
 }
 
-// newInOrder starts with nothing to do. Two inputs for each processor are under way at most. Whoever calls it calls wait.
-func newInOrder(parent context.Context) *inOrder {
+// newInOrder starts with nothing to do. Two inputs for each processor are under way at most. The context ends with the first
+// error; work is to heed it. Whoever calls newInOrder calls wait.
+func newInOrder(parent context.Context) (*inOrder, context.Context) {
 	group, ctx := errgroup.WithContext(parent)
-	o := &inOrder{parent, ctx, group, make(chan chan func() error, 2*runtime.GOMAXPROCS(0)-1)}
+	o := &inOrder{group, make(chan chan func() error, 2*runtime.GOMAXPROCS(0)-1), ctx.Done(), parent.Err}
 	group.Go(func() error {
 		for finish := range o.waiting {
 			select {
@@ -35,17 +36,17 @@ func newInOrder(parent context.Context) *inOrder {
 		}
 		return nil
 	})
-	return o
+	return o, ctx
 }
 
 // add calls work beside other work, and what work returns when all that was added before is finished. Its own error says that
-// the run is over, and wait says why; work sees that by its context.
-func (o *inOrder) add(work func(ctx context.Context) (finish func() error)) error {
+// the run is over, and wait says why.
+func (o *inOrder) add(work func() (finish func() error)) error {
 	finish := make(chan func() error, 1)
 	select {
 	case o.waiting <- finish:
-	case <-o.ctx.Done():
-		return o.ctx.Err()
+	case <-o.ended:
+		return context.Canceled
 	}
 	o.group.Go(func() error {
 		done := func() error { return nil }
@@ -55,7 +56,7 @@ func (o *inOrder) add(work func(ctx context.Context) (finish func() error)) erro
 			}
 			finish <- done
 		}()
-		done = work(o.ctx)
+		done = work()
 		return nil
 	})
 	return nil
@@ -64,5 +65,5 @@ func (o *inOrder) add(work func(ctx context.Context) (finish func() error)) erro
 // wait waits for all that was added, and gives the first error of a finish, or that of the context that ended.
 func (o *inOrder) wait() error {
 	close(o.waiting)
-	return cmp.Or(o.group.Wait(), o.parent.Err())
+	return cmp.Or(o.group.Wait(), o.stopped())
 }

@@ -192,7 +192,7 @@ class ConfusionTest(unittest.TestCase):
 class RecipeTest(unittest.TestCase):
     def test_all_recipes_are_read(self):
         names = {Recipe.read(path).name for path in RECIPES.glob("*.yaml")}
-        self.assertEqual(names, {"charthand-default", "baseline", "biomed-ner", "n2c2-bert", "n2c2-albert"})
+        self.assertEqual(names, {"charthand-default", "baseline", "biomed-ner", "n2c2-bert", "n2c2-albert", "from-scratch"})
 
     def test_faults_are_named(self):
         good = {"name": "n", "version": "1", "base_model": "b", "corpora": [{"path": "c"}]}
