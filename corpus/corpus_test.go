@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"charthand/corpus"
+	"charthand/fixtures"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -192,10 +193,7 @@ func TestNothingToRead(t *testing.T) {
 
 // The readers here and those of training/ read the same corpora in the same way.
 func TestRealCorpora(t *testing.T) {
-	data := os.Getenv("CHARTHAND_DATA")
-	if data == "" {
-		data = "../../shared/data"
-	}
+	data := fixtures.Data()
 	for _, test := range []struct {
 		format           corpus.Format
 		path             string

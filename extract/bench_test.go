@@ -1,8 +1,6 @@
 package extract_test
 
 import (
-	"encoding/base64"
-	"fmt"
 	"testing"
 
 	"charthand/fixtures"
@@ -26,7 +24,7 @@ func BenchmarkWholePath(b *testing.B) {
 	for _, name := range fixtures.Names(b) {
 		documents = append(documents, fixtures.Document(b, name))
 	}
-	for name, set := range map[string][][]byte{"fixtures": documents, "mtsamples": corpusDocuments(b)} {
+	for name, set := range map[string][][]byte{"fixtures": documents, "mtsamples": fixtures.DictatedDocuments(b, benchNotes)} {
 		b.Run(name, func(b *testing.B) {
 			if len(set) == 0 {
 				b.Skip("the corpus is not there: set CHARTHAND_DATA to the folder that holds mtsamples")
@@ -47,17 +45,4 @@ func BenchmarkWholePath(b *testing.B) {
 			b.ReportMetric(100*float64(whole-inside)/float64(whole), "%outside")
 		})
 	}
-}
-
-// corpusDocuments makes DocumentReferences of the first notes of the mtsamples corpus; none where it is not there.
-func corpusDocuments(b *testing.B) [][]byte {
-	var documents [][]byte
-	for i, text := range fixtures.Dictated(b) {
-		if i == benchNotes {
-			break
-		}
-		documents = append(documents, fmt.Appendf(nil, `{"resourceType":"DocumentReference","id":"n%d","status":"current","subject":{"reference":"Patient/1"},
-			"content":[{"attachment":{"contentType":"text/plain","data":%q}}]}`, i, base64.StdEncoding.EncodeToString([]byte(text))))
-	}
-	return documents
 }

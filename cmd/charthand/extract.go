@@ -76,10 +76,7 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 			break
 		}
 	}
-	if failed := r.order.wait(); failed != nil {
-		err = failed // the first, of which others follow
-	}
-	if err != nil {
+	if err = r.order.wait(err); err != nil {
 		return err
 	}
 	if err := errors.Join(bundles.commit(), outcomes.commit()); err != nil {

@@ -103,11 +103,7 @@ const maxLine = 64 << 20
 func eachLine(ctx context.Context, in io.Reader, s streams, work func(ctx context.Context, id, text string) (any, error)) (err error) {
 	out := newEncoder(s.out)
 	order, ctx := newInOrder(ctx)
-	defer func() {
-		if failed := order.wait(); failed != nil {
-			err = failed // the first, of which others follow
-		}
-	}()
+	defer func() { err = order.wait(err) }()
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(nil, maxLine)
 	failed := false

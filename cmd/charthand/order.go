@@ -62,8 +62,9 @@ func (o *inOrder) add(work func() (finish func() error)) error {
 	return nil
 }
 
-// wait waits for all that was added, and gives the first error of a finish, or that of the context that ended.
-func (o *inOrder) wait() error {
+// wait waits for all that was added, and gives the first error of a finish, or that of the context that ended; else what ended the
+// adding, which is often only what follows from them.
+func (o *inOrder) wait(adding error) error {
 	close(o.waiting)
-	return cmp.Or(o.group.Wait(), o.stopped())
+	return cmp.Or(o.group.Wait(), o.stopped(), adding)
 }

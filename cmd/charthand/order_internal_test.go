@@ -28,7 +28,7 @@ func TestInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := order.wait(); err != nil {
+	if err := order.wait(nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(used) != 20 || !slices.IsSorted(used) {
@@ -56,7 +56,7 @@ func TestInOrderEnds(t *testing.T) {
 		}
 	}
 	told.Wait()
-	if err := order.wait(); !errors.Is(err, full) {
+	if err := order.wait(nil); !errors.Is(err, full) {
 		t.Errorf("wait gives %v", err)
 	}
 }
@@ -67,7 +67,7 @@ func TestInOrderPanics(t *testing.T) {
 	if err := order.add(func() func() error { panic("words of a note") }); err != nil {
 		t.Fatal(err)
 	}
-	if err := order.wait(); err == nil || strings.Contains(err.Error(), "words") {
+	if err := order.wait(nil); err == nil || strings.Contains(err.Error(), "words") {
 		t.Errorf("wait gives %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestInOrderInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	order, _ := newInOrder(ctx)
 	interrupt()
-	if err := order.wait(); !errors.Is(err, context.Canceled) {
+	if err := order.wait(nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("wait gives %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,7 +38,7 @@ func BenchmarkServe(b *testing.B) {
 	if _, err := os.Stat(builtProgram); err != nil {
 		b.Skip("make build first")
 	}
-	documents := dictatedDocuments(b)
+	documents := fixtures.DictatedDocuments(b, loadNotes)
 	if len(documents) == 0 {
 		b.Skip("mtsamples is not there")
 	}
@@ -65,19 +64,6 @@ func BenchmarkServe(b *testing.B) {
 			b.Logf("asked for: %.2f of the batch, %d MiB, %s to ready", leastOfBatch, maxRSS>>10, maxStart)
 		}
 	}
-}
-
-// dictatedDocuments makes DocumentReferences of notes of mtsamples, one line each.
-func dictatedDocuments(b *testing.B) [][]byte {
-	var documents [][]byte
-	for i, text := range fixtures.Dictated(b) {
-		if i == loadNotes {
-			break
-		}
-		documents = append(documents, fmt.Appendf(nil, `{"resourceType":"DocumentReference","id":"n%d","status":"current","subject":{"reference":"Patient/1"},"content":[{"attachment":{"contentType":"text/plain","data":%q}}]}`,
-			i, base64.StdEncoding.EncodeToString([]byte(text))))
-	}
-	return documents
 }
 
 // extractAll times `charthand extract` over documents.

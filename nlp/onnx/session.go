@@ -137,38 +137,31 @@ func (s *session) run(ctx context.Context, fill func(ids []int64) []int64, use f
 		}
 		values = append(values, tensor)
 	}
+	outputs := []ort.Value{nil} // the runtime makes what is not given
 	if s.columns > 0 {
 		slot.logits = slices.Grow(slot.logits[:0], len(ids)*s.columns)[:len(ids)*s.columns]
 		tensor, err := ort.NewTensor(ort.NewShape(1, int64(len(ids)), int64(s.columns)), slot.logits)
 		if err != nil {
 			return err
 		}
-		values = append(values, tensor)
-		if err := s.runNative(ctx, values[:len(s.inputs)], []ort.Value{tensor}); err != nil {
-			return failure(ctx, len(ids), err)
+		outputs[0] = tensor
+	}
+	err := s.runNative(ctx, values, outputs)
+	if outputs[0] != nil {
+		values = append(values, outputs[0])
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		use(slot.logits)
-		return nil
+		return fmt.Errorf("the model failed on a window of %d tokens: %w", len(ids), err)
 	}
-	outputs := []ort.Value{nil}
-	if err := s.runNative(ctx, values, outputs); err != nil {
-		return failure(ctx, len(ids), err)
-	}
-	values = append(values, outputs[0])
 	logits, ok := outputs[0].(*ort.Tensor[float32])
 	if !ok || len(logits.GetData())%len(ids) != 0 {
 		return fmt.Errorf("the model's answer to a window of %d tokens has the shape %v", len(ids), outputs[0].GetShape())
 	}
 	use(logits.GetData())
 	return nil
-}
-
-// failure says why a run failed: that it was broken off, or what went wrong.
-func failure(ctx context.Context, tokens int, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return fmt.Errorf("the model failed on a window of %d tokens: %w", tokens, err)
 }
 
 // runNative runs the graph, and breaks it off when the context ends. It returns when native code has.

@@ -219,13 +219,16 @@ def run_precision(a: argparse.Namespace) -> None:
     from . import precision
 
     quiet()
-    if a.what in ("folds", "windows"):
-        if a.folds is None:
-            raise ValueError("--folds is missing: the folder that `folds` wrote")
-        rows = (precision.of_folds if a.what == "folds" else precision.of_windows)(a.data, a.charthand, a.folds)
-    else:
-        ways = {"small": lambda: precision.of_small(a.data, a.charthand), "base": lambda: precision.of_base(a.data), "runs": lambda: precision.of_runs(a.data)}
-        rows = ways[a.what]()
+    if a.what in ("folds", "windows") and a.folds is None:
+        raise ValueError("--folds is missing: the folder that `folds` wrote")
+    ways = {
+        "folds": lambda: precision.of_folds(a.data, a.charthand, a.folds),
+        "windows": lambda: precision.of_windows(a.data, a.charthand, a.folds),
+        "small": lambda: precision.of_small(a.data, a.charthand),
+        "base": lambda: precision.of_base(a.data),
+        "runs": lambda: precision.of_runs(a.data),
+    }
+    rows = ways[a.what]()
     for row in rows:
         print(", ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
 

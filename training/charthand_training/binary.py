@@ -23,11 +23,15 @@ class Found:
 
 def annotate(binary: Path, model: Path, documents: Iterable[Document]) -> list[list[Found]]:
     """Gives what `charthand annotate` finds in each document."""
-    lines = "".join(json.dumps({"id": d.id, "text": d.text}) + "\n" for d in documents)
-    answers = _run(binary, ["annotate", "--model", str(model), "--ndjson", "-"], lines).rstrip("\n").split("\n")  # no other line ends: a note may hold them
+    answers = _run(binary, ["annotate", "--model", str(model), "--ndjson", "-"], lines(documents)).rstrip("\n").split("\n")  # no other line ends: a note may hold them
     return [
         [Found(Span(e["start"], e["end"], e["label"]), e["score"]) for e in json.loads(answer)["entities"]] for answer in answers if answer
     ]
+
+
+def lines(documents: Iterable[Document]) -> str:
+    """Gives documents as charthand takes them with --ndjson."""
+    return "".join(json.dumps({"id": d.id, "text": d.text}) + "\n" for d in documents)
 
 
 def evaluate(binary: Path, model: Path, documents: Iterable[Document], kinds: dict[str, Iterable[str]] | None = None) -> dict:

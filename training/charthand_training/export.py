@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
-
-os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"  # before the library is opened
 
 import numpy as np
 import onnx
@@ -51,6 +48,11 @@ def export(model_folder: Path, out: Path, quantise: bool, calibration: dict | No
         write(final if quantise else plain, model_folder, out, calibration)
 
 
+def load(model_folder: Path) -> torch.nn.Module:
+    """Reads a token classifier as Transformers has it, in fp32."""
+    return AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager", dtype=torch.float32).eval()
+
+
 def fuse(model_folder: Path, out: Path) -> None:
     """Writes the graph of a model as inference runs it, in fp32; a model that it would answer otherwise than is a ValueError."""
     model = inference.load(model_folder)
@@ -58,7 +60,7 @@ def fuse(model_folder: Path, out: Path) -> None:
         traced = Path(scratch) / "traced.onnx"
         trace(model, ["input_ids"], traced)
         inference.fuse(traced, model.config, out)
-    trained = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager", dtype=torch.float32).eval()
+    trained = load(model_folder)
     longest = trained.config.max_position_embeddings - 2  # RoBERTa's begin after the padding's
     for length in (3, 50, min(510, longest)):
         ids = np.random.default_rng(1).integers(trained.config.vocab_size, size=(1, length))

@@ -13,7 +13,7 @@ import transformers
 from transformers import AutoModelForTokenClassification, AutoTokenizer, PreTrainedTokenizerFast, pipeline
 
 from . import tiny
-from .export import trace
+from .export import load, trace
 from .export import write as write_folder
 
 EXPECTED = "expected.json"
@@ -59,7 +59,7 @@ def write(out: Path) -> None:
 
 def export_plain(model_folder: Path, out: Path) -> None:
     """Exports with all the inputs that a model has, as others do: what charthand's own exports leave out has to work too."""
-    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager", dtype=torch.float32).eval()
+    model = load(model_folder)
     names = ["input_ids", "attention_mask"]
     if getattr(model.config, "type_vocab_size", 0) > 0:
         names.append("token_type_ids")

@@ -25,9 +25,9 @@ import torch
 from onnxruntime.transformers import optimizer
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast, pipeline
 
-from . import corpora, int8, tiny
+from . import binary, corpora, int8, tiny
 from .document import Document
-from .export import export, trace, write
+from .export import export, load, trace, write
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "models" / "default"
@@ -153,7 +153,7 @@ def product_share(model: Path, notes: list[Document]) -> float:
 
 def naive(model_folder: Path, out: Path) -> None:
     """Exports as anybody would: with all inputs, the attention fused, every weight int8. hugot needs a graph with a mask."""
-    model = AutoModelForTokenClassification.from_pretrained(model_folder, attn_implementation="eager", dtype=torch.float32).eval()
+    model = load(model_folder)
     heads, hidden = model.config.num_attention_heads, model.config.hidden_size
     with tempfile.TemporaryDirectory() as scratch:
         plain, fused, final = (Path(scratch) / f"{name}.onnx" for name in ("plain", "fused", "final"))
@@ -171,7 +171,7 @@ def _build_hugot(out: Path) -> Path:
 
 def _hugot(hugot: Path, model: Path, notes: list[Document]) -> float:
     answer = subprocess.run(
-        [str(hugot), "-model", str(model), "-library", str(NATIVE)], input=_lines(notes), capture_output=True, encoding="utf-8", check=True
+        [str(hugot), "-model", str(model), "-library", str(NATIVE)], input=binary.lines(notes), capture_output=True, encoding="utf-8", check=True
     )
     answer = json.loads(answer.stdout)
     if answer["mentions"] == 0:
@@ -186,7 +186,7 @@ def _running(charthand: Path, model: Path) -> Iterator[Callable[[list[Document]]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
 
         def write(notes: list[Document]) -> None:
-            process.stdin.write(_lines(notes))
+            process.stdin.write(binary.lines(notes))
             process.stdin.flush()
 
         def ask(notes: list[Document]) -> None:
@@ -198,10 +198,6 @@ def _running(charthand: Path, model: Path) -> Iterator[Callable[[list[Document]]
 
         yield ask
         process.stdin.close()
-
-
-def _lines(notes: list[Document]) -> str:
-    return "".join(json.dumps({"id": n.id, "text": n.text}) + "\n" for n in notes)
 
 
 def _seconds(run) -> float:

@@ -35,9 +35,9 @@ def of_folds(data: Path, charthand: Path, folds: Path) -> list[dict]:
     rows: dict[str, list[tuple[dict, float]]] = {}
     for fold in range(corpora.fold_count(recipe)):
         trained = folds / f"fold-{fold}" / "trained"
-        held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, fold)[1] for corpus in recipe.corpora}
+        held_back = _held_back(recipe, data, fold)
         for name, model in _variants(trained, data):
-            rows.setdefault(name, []).append(_measure(charthand, model, {k: v for k, v in held_back.items() if v}))
+            rows.setdefault(name, []).append(_measure(charthand, model, held_back))
     return _means("weights", rows)
 
 
@@ -47,7 +47,7 @@ def of_windows(data: Path, charthand: Path, folds: Path) -> list[dict]:
     recipe = Recipe.read(RECIPES / "default.yaml")
     rows: dict[int, list[tuple[dict, float]]] = {}
     for fold in range(corpora.fold_count(recipe)):
-        held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, fold)[1] for corpus in recipe.corpora}
+        held_back = _held_back(recipe, data, fold)
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder)
             export(folds / f"fold-{fold}" / "trained", model, quantise=True)
@@ -55,8 +55,14 @@ def of_windows(data: Path, charthand: Path, folds: Path) -> list[dict]:
             for length in LENGTHS:
                 settings["window"] = {"tokens": length, "overlap": (length + 2) // 4}
                 (model / "charthand.json").write_text(json.dumps(settings), encoding="utf-8")
-                rows.setdefault(length, []).append(_measure(charthand, model, {k: v for k, v in held_back.items() if v}))
+                rows.setdefault(length, []).append(_measure(charthand, model, held_back))
     return _means("window", rows)
+
+
+def _held_back(recipe: Recipe, data: Path, fold: int | None) -> dict[str, list[Document]]:
+    """Gives what a recipe's model has not seen, by corpus."""
+    held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, fold)[1] for corpus in recipe.corpora}
+    return {path: documents for path, documents in held_back.items() if documents}
 
 
 def _means(what: str, rows: dict[object, list[tuple[dict, float]]]) -> list[dict]:
@@ -78,7 +84,7 @@ def of_small(data: Path, charthand: Path) -> list[dict]:
             trained = Path(folder) / "trained"
             base = tiny.encoder(architecture, Path(folder) / "base", vocabulary=1000, hidden=HIDDEN, layers=LAYERS)
             train(recipe, data, trained, base=str(base))
-            held_back = {corpus.path: corpora.read_split(corpus, data, recipe.seed, None)[1]}
+            held_back = _held_back(recipe, data, None)
             f1 = {name: _measure(charthand, model, held_back)[0][corpus.path] for name, model in _variants(trained, data, ("fp32", "dynamic"))}
         rows.append({"architecture": architecture, "fp32": f1["fp32"], "int8": f1["dynamic"], "lost": f1["fp32"] - f1["dynamic"]})
     return rows
@@ -91,10 +97,10 @@ def of_base(data: Path, count: int = 20) -> list[dict]:
         with tempfile.TemporaryDirectory() as folder:
             trained = Path(folder) / "trained"
             peers.make(size, trained, outside=0)
-            labels = {}
+            labels, read = {}, windows(trained, data, count)
             for name, model in _variants(trained, data, ("fp32", "dynamic")):
                 session = onnxruntime.InferenceSession(str(model / "model.onnx"))
-                labels[name] = np.concatenate([session.run(None, {"input_ids": ids})[0][0].argmax(-1) for ids in windows(trained, data, count)])
+                labels[name] = np.concatenate([session.run(None, {"input_ids": ids})[0][0].argmax(-1) for ids in read])
         rows.append({"size": size, "tokens": len(labels["fp32"]), "agreement": float((labels["fp32"] == labels["dynamic"]).mean())})
     return rows
 
@@ -149,8 +155,9 @@ def _variants(trained: Path, data: Path, names=tuple(VARIANTS)):
     with tempfile.TemporaryDirectory() as folder:
         fused, final, model = Path(folder) / "fused.onnx", Path(folder) / "final.onnx", Path(folder) / "model"
         fuse(trained, fused)
+        sample = windows(trained, data, 60) if "static" in names else []
         for name in names:
-            VARIANTS[name](fused, final, windows(trained, data, 60))
+            VARIANTS[name](fused, final, sample)
             write(final, trained, model)
             yield name, model
 
