@@ -50,7 +50,11 @@ func newExtractor(t testing.TB, recognizer nlp.Annotator) *extract.Extractor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &extract.Extractor{Pipeline: nlp.Pipeline{recognizer, nlp.LinkValues{}, nlp.Group{}, nlp.AssumePresent{}}, Mapper: mapper}
+	stages, err := nlp.Understanding()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &extract.Extractor{Pipeline: append(nlp.Pipeline{recognizer}, stages...), Mapper: mapper}
 }
 
 func bundleOf(t testing.TB, e *extract.Extractor, document []byte) []byte {

@@ -78,7 +78,7 @@ func (c *Classifier) Classify(ctx context.Context, text string) ([]Classified, e
 		for _, u := range units {
 			if label := c.model.Labels[u.column]; label != "O" {
 				t := u.tokens[0]
-				found = append(found, Classified{Span{t.RawStart, t.RawEnd}, label, u.score, t.Piece, u.index})
+				found = append(found, Classified{Span{Start: t.RawStart, End: t.RawEnd}, label, u.score, t.Piece, u.index})
 			}
 		}
 		return found, nil
@@ -170,7 +170,7 @@ func (c *Classifier) mention(units []unit) Classified {
 	}
 	first, last := units[0].tokens, units[len(units)-1].tokens
 	return Classified{
-		Span:  Span{first[0].RawStart, last[len(last)-1].RawEnd},
+		Span:  Span{Start: first[0].RawStart, End: last[len(last)-1].RawEnd},
 		Label: label, Score: float32(sum / float64(len(units))), Word: c.model.Join(words),
 	}
 }

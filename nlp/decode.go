@@ -123,7 +123,7 @@ func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path 
 			continue
 		}
 		finish()
-		entities = append(entities, Entity{Span: Span{tokens[i].Start, tokens[i].End}, Label: d.labels[t.label]})
+		entities = append(entities, Entity{Span: Span{Start: tokens[i].Start, End: tokens[i].End}, Label: d.labels[t.label]})
 		open, sum, count = t.label, p, 1
 	}
 	finish()
@@ -131,7 +131,7 @@ func (d *decoder) join(text string, tokens []onnx.Token, logits []float32, path 
 	for _, e := range entities {
 		p := float64(e.Score)
 		e.Start = max(e.Start, last) // what the mention before it has taken in
-		if e.Span = tidy(text, Span{e.Start, max(e.Start, e.End)}); e.Start < e.End && p >= d.minimum {
+		if e.Span = tidy(text, Span{Start: e.Start, End: max(e.Start, e.End)}); e.Start < e.End && p >= d.minimum {
 			e.Score = float32(d.calibrate(p))
 			kept, last = append(kept, e), e.End
 		}

@@ -196,10 +196,10 @@ func TestTidy(t *testing.T) {
 		span Span
 		want string
 	}{
-		{" pain ", Span{0, 6}, "pain"},
-		{"cafe\u0301 au lait", Span{0, 4}, "cafe\u0301"},
-		{"  ", Span{0, 2}, ""},
-		{"pain", Span{0, 4}, "pain"},
+		{" pain ", Span{Start: 0, End: 6}, "pain"},
+		{"cafe\u0301 au lait", Span{Start: 0, End: 4}, "cafe\u0301"},
+		{"  ", Span{Start: 0, End: 2}, ""},
+		{"pain", Span{Start: 0, End: 4}, "pain"},
 	} {
 		got := tidy(test.text, test.span)
 		if test.text[got.Start:got.End] != test.want {

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"time"
 
+	"charthand/nlp/section"
+	"charthand/nlp/text"
 	"charthand/note"
 )
 
 // Span is a half-open range of bytes in Document.Text.Body.
-type Span struct{ Start, End int }
+type Span = text.Span
 
 // Entity is one mention.
 type Entity struct {
@@ -22,8 +24,12 @@ type Entity struct {
 	Score float32
 	// Group is the index in Document.Groups of the concept that the mention belongs to.
 	Group int
+	// Section is the index in Document.Sections of the section that the mention stands in, -1 for none.
+	Section int
 	// Assertion says what the note says of the mention. Its zero value means that nobody has judged it.
 	Assertion Assertion
+	// Cues are the words that the assertion rests on.
+	Cues []Cue
 	// Normal is the mention as concepts are compared by: never shown as the note's words.
 	Normal string
 }
@@ -49,6 +55,13 @@ type Assertion struct {
 	Hypothetical bool
 	Planned      bool
 	Historical   bool
+	Resolved     bool // historical and said to be over, or a drug said to be stopped
+}
+
+// Cue is what an assertion rests on: the words, and the name of the rule.
+type Cue struct {
+	Span
+	Rule string
 }
 
 // Present is the assertion of what the note says the patient has.
@@ -74,6 +87,12 @@ type Document struct {
 	Text note.Text
 	// Date is when the note was written, the zero time where that is unknown.
 	Date time.Time
+	// Zone is where it was written, nil where Date is a day without a time.
+	Zone *time.Location
+	// Words are the text's tokens, Sentences runs of them; the stage Structure makes both, and Sections.
+	Words     *text.Text
+	Sentences []text.Run
+	Sections  []section.Section
 	// Entities are in the order of the text.
 	Entities  []Entity
 	Relations []Relation
@@ -82,6 +101,9 @@ type Document struct {
 	Coverage Coverage
 	// Remarks are what a stage wants the reader of the result to know; they hold no text of the note.
 	Remarks []string
+
+	// order is the place of each entity in the list that it was given in; nil where the model found them.
+	order []int
 }
 
 // Mention is the words of an entity, exactly as the note has them.

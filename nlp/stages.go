@@ -2,25 +2,22 @@ package nlp
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// AssumePresent holds the place of the assertion stage: it takes every mention as said of the patient and present. What a
-// note denies comes out as if it were there, so whoever wires it in tells the reader so.
-type AssumePresent struct{}
-
-// Annotate implements Annotator.
-func (AssumePresent) Annotate(_ context.Context, d *Document) error {
-	for i := range d.Entities {
-		d.Entities[i].Assertion = Present
+// Understanding gives the stages that follow the recognition of mentions, in their order: structure first, then what the note
+// says of each mention, what belongs together, and the concepts last.
+func Understanding() (Pipeline, error) {
+	structure, errStructure := NewStructure()
+	assert, errAssert := NewAssert()
+	if err := errors.Join(errStructure, errAssert); err != nil {
+		return nil, err
 	}
-	if len(d.Entities) > 0 {
-		d.Remarks = append(d.Remarks, "assertion is not judged: what the note denies, supposes or says of relatives is written as if the patient had it")
-	}
-	return nil
+	return Pipeline{structure, assert, LinkValues{}, Group{}}, nil
 }
 
 // LinkValues links each result to the test that it belongs to: the nearest one before it on its line or in its sentence,

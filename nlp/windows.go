@@ -29,10 +29,10 @@ func pieces(text string, limit int) []Span {
 			for length = limit; !utf8.RuneStart(text[start+length]); length-- {
 			}
 		}
-		runs = append(runs, Span{start, start + length})
+		runs = append(runs, Span{Start: start, End: start + length})
 		start += length
 	}
-	return append(runs, Span{start, len(text)})
+	return append(runs, Span{Start: start, End: len(text)})
 }
 
 // window is a run of tokens that the model sees at once.

@@ -17,29 +17,41 @@ type annotateCommand struct {
 	modelFlags
 	NDJSON   bool   `name:"ndjson" help:"Read {\"id\",\"text\"} objects, one a line; write one object a line."`
 	Document bool   `help:"The input is a DocumentReference, or a Bundle of them."`
+	Given    bool   `help:"The mentions come with the input: {\"id\",\"text\",\"date\",\"entities\":[{\"label\",\"start\",\"end\"}]} objects, one a line. No model runs."`
 	File     string `arg:"" help:"File to read, - for standard input."`
 }
 
 // Run implements the command.
 func (c *annotateCommand) Run(ctx context.Context, s streams) error {
-	if c.NDJSON && c.Document {
-		return usageError{errors.New("--ndjson and --document exclude each other")}
+	if c.Document && (c.NDJSON || c.Given) {
+		return usageError{errors.New("--document excludes --ndjson and --given")}
+	}
+	in, err := openInput(c.File, s)
+	if err != nil {
+		return usageError{err}
+	}
+	defer in.Close()
+	if c.Given {
+		return annotateGiven(ctx, in, s)
 	}
 	model, recognizer, err := c.load()
 	if err != nil {
 		return err
 	}
 	defer model.Close()
-	in, err := openInput(c.File, s)
+	pipeline, err := understanding(recognizer)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
-	defer in.Close()
-	a := annotator{pipeline: understanding(recognizer), out: newEncoder(s.out)}
+	a := annotator{pipeline: pipeline, out: newEncoder(s.out)}
 	switch {
 	case c.NDJSON:
-		return eachLine(ctx, in, s, func(ctx context.Context, id, text string) (any, error) {
-			return a.annotate(ctx, id, note.NewText(text))
+		return eachLine(ctx, in, s, func(ctx context.Context, line noteLine) (any, error) {
+			date, zone, err := line.date()
+			if err != nil {
+				return nil, err
+			}
+			return a.annotate(ctx, line.ID, &nlp.Document{Text: note.NewText(*line.Text), Date: date, Zone: zone})
 		})
 	case c.Document:
 		return a.documents(ctx, in, s.err)
@@ -58,7 +70,7 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 	for _, remark := range remarks {
 		fmt.Fprintln(s.err, "charthand:", remark)
 	}
-	return a.write(ctx, "", text)
+	return a.write(ctx, "", &nlp.Document{Text: text})
 }
 
 type annotator struct {
@@ -66,16 +78,15 @@ type annotator struct {
 	out      *json.Encoder
 }
 
-func (a annotator) annotate(ctx context.Context, id string, text note.Text) (nlp.Annotation, error) {
-	d := &nlp.Document{Text: text}
+func (a annotator) annotate(ctx context.Context, id string, d *nlp.Document) (nlp.Annotation, error) {
 	if err := a.pipeline.Annotate(ctx, d); err != nil {
 		return nlp.Annotation{}, err
 	}
 	return d.Annotation(id), nil
 }
 
-func (a annotator) write(ctx context.Context, id string, text note.Text) error {
-	annotation, err := a.annotate(ctx, id, text)
+func (a annotator) write(ctx context.Context, id string, d *nlp.Document) error {
+	annotation, err := a.annotate(ctx, id, d)
 	if err != nil {
 		return err
 	}
@@ -103,7 +114,7 @@ func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writ
 			failed = true
 			continue
 		}
-		if err := a.write(ctx, document.ID, text); err != nil {
+		if err := a.write(ctx, document.ID, &nlp.Document{Text: text, Date: document.Date}); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,10 @@ func (c *evaluateCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer model.Close()
-	pipeline := understanding(recognizer)
+	pipeline, err := understanding(recognizer)
+	if err != nil {
+		return err
+	}
 	if err := kinds.check(documents, model.Labels); err != nil {
 		return usageError{err}
 	}

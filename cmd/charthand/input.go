@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"charthand/nlp"
 )
 
 // input is a file, or standard input for "-", without the byte order mark that it may begin with.
@@ -98,31 +100,51 @@ func anyObject(data []byte) bool {
 // maxLine bounds a line of NDJSON, in bytes.
 const maxLine = 64 << 20
 
-// eachLine works on the {"id","text"} lines of NDJSON, several at once, and writes what comes of each as a line of JSON, in the
-// same order. A line that cannot be read is named and the others go on.
-func eachLine(ctx context.Context, in io.Reader, s streams, work func(ctx context.Context, id, text string) (any, error)) (err error) {
+// noteLine is a line of NDJSON: a note, and with --given its mentions.
+type noteLine struct {
+	ID       string       `json:"id"`
+	Text     *string      `json:"text"`
+	Date     string       `json:"date"` // when the note was written, as FHIR has it
+	Entities *[]nlp.Given `json:"entities"`
+}
+
+// lineError is a fault of one line of input: it is named, and the others go on.
+type lineError struct{ error }
+
+// eachLine works on the lines of NDJSON, several at once, and writes what comes of each as a line of JSON, in the same order. A
+// line that cannot be read is named and the others go on.
+func eachLine(ctx context.Context, in io.Reader, s streams, work func(ctx context.Context, line noteLine) (any, error)) (err error) {
 	out := newEncoder(s.out)
+	failed := false
 	order, ctx := newInOrder(ctx)
-	defer func() { err = order.wait(err) }()
+	defer func() {
+		if err = order.wait(err); err == nil && failed {
+			err = errInput
+		}
+	}()
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(nil, maxLine)
-	failed := false
 	for number := 1; scanner.Scan(); number++ {
 		if strings.TrimSpace(scanner.Text()) == "" {
 			continue
 		}
-		var input struct {
-			ID   string  `json:"id"`
-			Text *string `json:"text"`
-		}
-		if err := json.Unmarshal(scanner.Bytes(), &input); err != nil || input.Text == nil {
-			fmt.Fprintf(s.err, "charthand: line %d: expected an object with \"id\" and \"text\", both strings\n", number)
-			failed = true
-			continue
-		}
+		data := bytes.Clone(scanner.Bytes())
 		err := order.add(func() func() error {
-			answer, err := work(ctx, input.ID, *input.Text)
+			var line noteLine
+			var answer any
+			err := json.Unmarshal(data, &line)
+			if err != nil || line.Text == nil {
+				err = lineError{errors.New("expected an object with \"id\" and \"text\", both strings")}
+			} else {
+				answer, err = work(ctx, line)
+			}
 			return func() error {
+				var fault lineError
+				if errors.As(err, &fault) {
+					fmt.Fprintf(s.err, "charthand: line %d: %v\n", number, fault)
+					failed = true
+					return nil
+				}
 				if err != nil {
 					return err
 				}
@@ -133,11 +155,5 @@ func eachLine(ctx context.Context, in io.Reader, s streams, work func(ctx contex
 			return err
 		}
 	}
-	if err := scanner.Err(); err != nil {
-		return err
-	}
-	if failed {
-		return errInput
-	}
-	return nil
+	return scanner.Err()
 }

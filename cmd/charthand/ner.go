@@ -31,12 +31,12 @@ func (c *nerCommand) Run(ctx context.Context, s streams) error {
 	}
 	defer in.Close()
 	if c.NDJSON {
-		return eachLine(ctx, in, s, func(ctx context.Context, id, text string) (any, error) {
-			entities, err := classifier.Answers(ctx, text)
+		return eachLine(ctx, in, s, func(ctx context.Context, line noteLine) (any, error) {
+			entities, err := classifier.Answers(ctx, *line.Text)
 			return struct {
 				ID       string       `json:"id"`
 				Entities []nlp.Answer `json:"entities"`
-			}{id, entities}, err
+			}{line.ID, entities}, err
 		})
 	}
 	text, err := io.ReadAll(in)

@@ -49,14 +49,10 @@ func (f modelFlags) load() (*onnx.Model, *nlp.Recognizer, error) {
 	return model, recognizer, nil
 }
 
-// understanding is the pipeline that notes go through. Stages to come take their place in it: sections first, assertion,
-// relations, values and dates before the grouping, codes last.
-func understanding(recognizer *nlp.Recognizer) nlp.Pipeline {
-	return nlp.Pipeline{
-		recognizer,
-		nlp.LinkValues{},
-		nlp.Group{},
-	}
+// understanding is the pipeline that notes go through: the model first.
+func understanding(recognizer *nlp.Recognizer) (nlp.Pipeline, error) {
+	stages, err := nlp.Understanding()
+	return append(nlp.Pipeline{recognizer}, stages...), err
 }
 
 // newExtractor wires the line from document to Bundle.
@@ -73,11 +69,12 @@ func newExtractor(model *onnx.Model, recognizer *nlp.Recognizer, language langua
 	if err != nil {
 		return nil, err
 	}
-	pipeline := nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}
-	pipeline = append(pipeline, understanding(recognizer)...)
+	stages, err := understanding(recognizer)
+	if err != nil {
+		return nil, err
+	}
 	return &extract.Extractor{
-		// Until the assertion stage is there, resources are made as if the note meant all that it mentions.
-		Pipeline: append(pipeline, nlp.AssumePresent{}),
+		Pipeline: append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...),
 		Mapper:   mapper,
 	}, nil
 }

@@ -1,0 +1,416 @@
+package context
+
+import (
+	"strings"
+
+	"charthand/nlp/text"
+)
+
+// sweep works on one sentence after another; its slices are used again.
+type sweep struct {
+	rules  *Rules
+	text   *text.Text
+	year   int // the note's, 0 where unknown
+	events []event
+	// lastEnd is where the last mention that gather has met ends, in bytes.
+	lastEnd int
+}
+
+// event is something that a sweep meets: a cue, a mention or a break.
+type event struct {
+	from, to int // tokens
+	kind     eventKind
+	cue      int   // index in Rules.cues
+	target   int   // index in the sentence's targets
+	looks    looks // where this cue looks
+	reach    reach
+}
+
+type eventKind uint8
+
+const (
+	cueEvent    eventKind = iota
+	targetEvent           // a mention
+	breakEvent            // a comma, bracket or dash: it ends phrases
+	sheEvent              // the pronouns end a relative of the other gender
+	heEvent
+)
+
+// sentence judges the mentions of one sentence.
+func (s *sweep) sentence(run text.Run, in Section, targets []Target, judged []Judgement) {
+	for i, target := range targets {
+		judged[i] = Judgement{Kind: s.rules.kinds[target.Label], Experiencer: Patient}
+	}
+	s.gather(run, in, targets)
+	s.settleEither()
+	s.pass(targets, judged, forward)
+	s.pass(targets, judged, backward)
+	for i := range targets {
+		s.finish(in, targets[i], &judged[i])
+	}
+}
+
+// gather lists the events of a sentence in the order of its tokens.
+func (s *sweep) gather(run text.Run, in Section, targets []Target) {
+	s.events = s.events[:0]
+	signs := s.signed(run)
+	family := s.isFamily(in)
+	next, inside := 0, 0 // the next mention, and the token that the last one ends before
+	verb := false        // a verb of the past has been met
+	for i := run.From; i < run.To; i++ {
+		for next < len(targets) && targets[next].Start < int(s.text.Tokens[i].End) {
+			if i >= inside { // the cue at a mention's own beginning bears on it too
+				if m, ok := s.rules.lexicon.Longest(s.text, i, run.To); ok && s.word(i) && !s.rules.cues[m.ID].relative && int(s.text.Tokens[m.To-1].End) < targets[next].End {
+					s.addCue(m, "", "")
+				}
+			}
+			s.events = append(s.events, event{from: i, to: i + 1, kind: targetEvent, target: next})
+			s.lastEnd = targets[next].End
+			inside = max(inside, s.text.At(targets[next].End-1)+1)
+			next++
+		}
+		if i < inside {
+			continue
+		}
+		i = s.gatherAt(run, i, signs, family, &verb) - 1
+	}
+}
+
+// word reports whether a token is a word.
+func (s *sweep) word(i int) bool { return s.text.Tokens[i].Kind == text.Word }
+
+// gatherAt adds the event at a token outside of mentions, and gives the token to go on with.
+func (s *sweep) gatherAt(run text.Run, i int, signs, family bool, verb *bool) int {
+	token := s.text.Tokens[i]
+	if token.Kind == text.Sign && signs {
+		if sign := s.text.Body[token.Start]; (sign == '-' || sign == '+') && s.itemSign(run, i) {
+			id := s.rules.plus
+			if sign == '-' {
+				id = s.rules.minus
+			}
+			s.events = append(s.events, event{from: i, to: i + 1, cue: id, looks: forward, reach: toPhrase})
+			return i + 1
+		}
+	}
+	if m, ok := s.rules.answers.Longest(s.text, i, run.To); ok {
+		if r, answers := s.answers(run, m); answers {
+			s.addCue(m, backward, r)
+			return m.To
+		}
+	}
+	if m, ok := s.rules.lexicon.Longest(s.text, i, run.To); ok {
+		if c := &s.rules.cues[m.ID]; c.relative {
+			s.addRelative(run, m, family)
+		} else {
+			s.addCue(m, "", "")
+		}
+		*verb = *verb || pastVerbs[s.text.Word(m.From)]
+		return m.To
+	}
+	switch token.Kind {
+	case text.Sign:
+		if strings.IndexByte(",;:()[]|/", s.text.Body[token.Start]) >= 0 && s.text.Body[token.Start] != '/' || strings.HasPrefix(s.text.Body[token.Start:], "—") || strings.HasPrefix(s.text.Body[token.Start:], "–") {
+			s.events = append(s.events, event{from: i, to: i + 1, kind: breakEvent})
+		}
+	case text.Word:
+		switch word := s.text.Word(i); word {
+		case "she":
+			s.events = append(s.events, event{from: i, to: i + 1, kind: sheEvent})
+		case "he":
+			s.events = append(s.events, event{from: i, to: i + 1, kind: heEvent})
+		default:
+			*verb = *verb || pastVerbs[word]
+		}
+	case text.Number:
+		if *verb && s.pastYear(i) {
+			s.events = append(s.events, event{from: i, to: i + 1, cue: s.rules.pastYear, looks: backward, reach: toNext})
+		}
+	}
+	return i + 1
+}
+
+// pastVerbs tell of what was, where a year follows.
+var pastVerbs = map[string]bool{"had": true, "suffered": true, "underwent": true, "sustained": true, "hospitalized": true, "treated": true, "experienced": true, "survived": true, "developed": true}
+
+// pastYear reports whether a number is a year before the note's.
+func (s *sweep) pastYear(i int) bool {
+	word := s.text.Word(i)
+	if len(word) != 4 || (word[:2] != "19" && word[:2] != "20") {
+		return false
+	}
+	year := 0
+	for _, digit := range word {
+		if digit < '0' || digit > '9' {
+			return false
+		}
+		year = 10*year + int(digit-'0')
+	}
+	return s.year == 0 || year < s.year
+}
+
+func (s *sweep) addCue(m text.Match, l looks, r reach) {
+	c := &s.rules.cues[m.ID]
+	if l == "" {
+		l = c.looks
+	}
+	if r == "" {
+		r = c.reach
+	}
+	s.events = append(s.events, event{from: m.From, to: m.To, cue: m.ID, looks: l, reach: r})
+}
+
+// answers reports whether a word answers the item before it ("fever: no", "SI no, HI no"), and how far back.
+func (s *sweep) answers(run text.Run, m text.Match) (reach, bool) {
+	if m.From == run.From {
+		return "", false
+	}
+	if m.To < run.To {
+		after := s.text.Tokens[m.To]
+		if after.Kind != text.Sign || strings.IndexByte(",;.|/)]-", s.text.Body[after.Start]) < 0 {
+			if next, ok := s.rules.lexicon.Longest(s.text, m.To, run.To); !ok || s.rules.cues[next.ID].ends&scopes(Negated) == 0 {
+				return "", false
+			}
+		}
+	}
+	before := s.text.Tokens[m.From-1]
+	if n := len(s.events); n > 0 && s.events[n-1].kind == targetEvent && s.endsAt(m.From) {
+		return toNext, true
+	}
+	return toSentence, before.Kind == text.Sign && strings.IndexByte(":-?=(", s.text.Body[before.Start]) >= 0
+}
+
+// endsAt reports whether nothing but the last mention's own words stands between its first word and a token.
+func (s *sweep) endsAt(i int) bool {
+	return int(s.text.Tokens[i-1].End) <= s.lastEnd
+}
+
+// itemSign reports whether a sign stands before an item of a list.
+func (s *sweep) itemSign(run text.Run, i int) bool {
+	if i+1 >= run.To || !s.word(i+1) && s.text.Tokens[i+1].Kind != text.Number {
+		return false
+	}
+	return i == run.From || s.text.Tokens[i-1].Line != s.text.Tokens[i].Line || s.text.Tokens[i-1].Kind == text.Sign && strings.IndexByte(",;/.|:", s.text.Body[s.text.Tokens[i-1].Start]) >= 0 && !s.text.Joined(i)
+}
+
+// signed reports whether a sentence marks what is there and what is not with "+" and "-", which a list's bullets do not.
+func (s *sweep) signed(run text.Run) bool {
+	for i := run.From; i < run.To; i++ {
+		if token := s.text.Tokens[i]; token.Kind == text.Sign && s.itemSign(run, i) {
+			if sign := s.text.Body[token.Start]; sign == '+' || sign == '-' && i > run.From {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isFamily reports whether a section speaks of relatives.
+func (s *sweep) isFamily(in Section) bool {
+	id, known := s.rules.sections[in.Code]
+	return known && s.rules.cues[id].who != ""
+}
+
+// addRelative adds a relative's word as a cue, if it speaks of the relative's own facts.
+func (s *sweep) addRelative(run text.Run, m text.Match, family bool) {
+	if s.endsBefore(s.rules.tellers, run, m.From) {
+		return
+	}
+	after := m.To
+	for after < run.To && after < m.To+4 {
+		if _, tells := s.rules.telling.Longest(s.text, after, run.To); tells && !family {
+			return
+		}
+		if _, has := s.rules.having.Longest(s.text, after, run.To); has {
+			s.addCue(m, forward, toSentence)
+			return
+		}
+		if token := s.text.Tokens[after]; token.Kind == text.Sign && strings.IndexByte("(,:-", s.text.Body[token.Start]) < 0 {
+			break
+		}
+		if family && s.text.Tokens[after].Kind == text.Sign {
+			break
+		}
+		after++
+	}
+	possessive := strings.HasSuffix(s.text.Body[:s.text.Tokens[m.To-1].End], "'s")
+	of := s.endsBefore(s.rules.of, run, m.From) || m.From > run.From && s.text.Tokens[m.From-1].Kind == text.Sign && strings.IndexByte("(-:", s.text.Body[s.text.Tokens[m.From-1].Start]) >= 0 && m.From-1 > run.From && len(s.events) > 0
+	switch {
+	case possessive:
+		s.addCue(m, forward, toPhrase)
+	case of:
+		s.addCue(m, backward, toPhrase)
+	case family:
+		s.addCue(m, forward, toSentence)
+	}
+}
+
+// maxBefore bounds how many tokens endsBefore looks back.
+const maxBefore = 4
+
+// endsBefore reports whether a phrase of a lexicon ends right before a token.
+func (s *sweep) endsBefore(l *text.Lexicon, run text.Run, i int) bool {
+	for from := max(run.From, i-maxBefore); from < i; from++ {
+		if m, ok := l.Longest(s.text, from, i); ok && m.To == i {
+			return true
+		}
+	}
+	return false
+}
+
+// settleEither makes each cue that looks either way look forward where a mention follows within a few plain words, else
+// backward.
+func (s *sweep) settleEither() {
+	for i := range s.events {
+		e := &s.events[i]
+		if e.kind != cueEvent || e.looks != either {
+			continue
+		}
+		e.looks = backward
+		if i+1 < len(s.events) && s.events[i+1].kind == targetEvent && s.events[i+1].from-e.to <= 3 {
+			e.looks = forward
+			for j := e.to; j < s.events[i+1].from; j++ {
+				if turns[s.text.Word(j)] {
+					e.looks = backward
+				}
+			}
+		}
+	}
+}
+
+// turns are words after which a cue no longer speaks of what follows.
+var turns = map[string]bool{"and": true, "with": true, "by": true, "after": true, "on": true, "or": true, "in": true, "at": true, "from": true}
+
+// pass sweeps the events one way and gives each mention what the open scopes say.
+func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
+	var open [numScopes]int // the event that opened each scope, plus one
+	n := len(s.events)
+	for k := range n {
+		i := k
+		if way == backward {
+			i = n - 1 - k
+		}
+		e := &s.events[i]
+		switch e.kind {
+		case cueEvent:
+			c := &s.rules.cues[e.cue]
+			closing := c.ends
+			if e.looks == way {
+				closing |= c.says
+			}
+			for b := range open {
+				if closing&(1<<b) != 0 {
+					open[b] = 0
+				}
+				if e.looks == way && c.says&(1<<b) != 0 {
+					open[b] = i + 1
+				}
+			}
+		case breakEvent:
+			for b := range open {
+				if open[b] > 0 && s.events[open[b]-1].reach == toPhrase && !s.adjacent(e, &s.events[open[b]-1]) {
+					open[b] = 0
+				}
+			}
+			if s.text.Body[s.text.Tokens[e.from].Start] == ';' {
+				clear(open[:numScopes-1])
+			}
+		case sheEvent, heEvent:
+			if at := open[numScopes-1]; at > 0 {
+				if g := s.rules.cues[s.events[at-1].cue].gender; g == male && e.kind == sheEvent || g == female && e.kind == heEvent {
+					open[numScopes-1] = 0
+				}
+			}
+		case targetEvent:
+			s.apply(&open, &judged[e.target])
+		}
+	}
+}
+
+// adjacent reports whether a break stands right beside a cue: "AKI, resolved".
+func (s *sweep) adjacent(b, cue *event) bool { return b.to == cue.from || b.from == cue.to }
+
+// apply gives a mention what the open scopes say.
+func (s *sweep) apply(open *[numScopes]int, j *Judgement) {
+	if j.Kind == Unjudged {
+		return
+	}
+	for b := range open {
+		if open[b] == 0 {
+			continue
+		}
+		e := &s.events[open[b]-1]
+		c := &s.rules.cues[e.cue]
+		if !c.bears(j.Kind) {
+			continue
+		}
+		if e.reach == toNext {
+			open[b] = 0
+		}
+		bit := scopes(1) << b
+		switch bit {
+		case who:
+			if j.Experiencer != Patient {
+				continue
+			}
+			j.Experiencer = c.who
+		case continued:
+			j.goesOn = true
+			continue
+		default:
+			if j.Flags&Flags(bit) != 0 {
+				continue
+			}
+			j.Flags |= Flags(bit)
+		}
+		j.add(Cue{s.text.Span(e.from, e.to), c.name})
+	}
+}
+
+// add adds a cue once.
+func (j *Judgement) add(c Cue) {
+	for _, known := range j.Cues {
+		if known == c {
+			return
+		}
+	}
+	j.Cues = append(j.Cues, c)
+}
+
+// finish settles what the cues leave open: words that deny themselves, the section, chronic conditions, flags that exclude others.
+func (s *sweep) finish(in Section, target Target, j *Judgement) {
+	if j.Kind == Unjudged {
+		return
+	}
+	first, end := s.text.At(target.Start), s.text.At(target.End-1)+1
+	if m, ok := s.rules.absent.Longest(s.text, first, end); ok && j.Flags&Negated == 0 {
+		j.Flags |= Negated
+		j.add(Cue{s.text.Span(m.From, m.To), "absent"})
+	}
+	if id, known := s.rules.sections[in.Code]; known {
+		c := &s.rules.cues[id]
+		said := Flags(c.says & all)
+		if c.bears(j.Kind) && said&^j.Flags != 0 && !j.goesOn && j.Flags&(Negated|Hypothetical) == 0 {
+			j.Flags |= said
+			j.add(Cue{in.Heading, c.name})
+		}
+		if c.who != "" && j.Experiencer == Patient {
+			j.Experiencer = c.who
+			j.add(Cue{in.Heading, c.name})
+		}
+	}
+	f := j.Flags
+	if f&Historical != 0 && f&Resolved == 0 {
+		chronic := false
+		s.rules.chronic.Find(s.text, first, end, func(text.Match) { chronic = true })
+		if chronic && j.Kind == Problem || f&Negated != 0 || j.Experiencer != Patient {
+			f &^= Historical
+		}
+	}
+	if f&Negated != 0 {
+		f &^= Uncertain | Planned
+		if f&Resolved != 0 && f&RuledOut == 0 {
+			f &^= Negated // "no longer has"
+		}
+	}
+	j.Flags = f
+}

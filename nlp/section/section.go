@@ -1,0 +1,445 @@
+// Package section finds the headings of a note and the sections that they begin.
+package section
+
+import (
+	_ "embed" // the default headings
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"charthand/nlp/text"
+
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed headings.yaml
+var defaultHeadings []byte
+
+// Section is a part of a note under one heading: from the heading's first byte to the next heading, or the end.
+type Section struct {
+	text.Span
+	// Heading is the heading's words, without number, marks and colon.
+	Heading text.Span
+	// Code is the LOINC section code, empty where the section is none of those that have one.
+	Code string
+}
+
+// Finder finds sections by their headings. It is read-only once made.
+type Finder struct {
+	lexicon *text.Lexicon
+	codes   []string // by number in the lexicon, twice each: headings, then items; nothing for the numbers below
+	divided map[string]bool
+	items   map[string]map[string]bool // code of a heading → codes of the sections that it is an item of
+	reports map[string]bool            // codes of sections that only reports of a study have
+	meaning map[string]string          // what a code becomes in such a report
+}
+
+// The numbers of the phrases in the lexicon that name no section.
+const (
+	filler = iota
+	part
+	field
+	named // the first that does
+)
+
+// rules is headings.yaml.
+type rules struct {
+	Sections []struct {
+		Code     string   `yaml:"code"`
+		Name     string   `yaml:"name"`
+		Headings []string `yaml:"headings"`
+		Items    []string `yaml:"items"`
+	} `yaml:"sections"`
+	Fillers []string            `yaml:"fillers"`
+	Parts   []string            `yaml:"parts"`
+	Fields  []string            `yaml:"fields"`
+	Divided []string            `yaml:"divided"`
+	Items   map[string][]string `yaml:"items"`
+	Reports struct {
+		Known   []string          `yaml:"known"`
+		Meaning map[string]string `yaml:"meaning"`
+	} `yaml:"reports"`
+}
+
+// Default gives the Finder of the headings inside the binary.
+func Default() (*Finder, error) { return Read(defaultHeadings) }
+
+// Read makes a Finder of headings in YAML; headings.yaml is the example. Every fault comes back in one error.
+func Read(data []byte) (*Finder, error) {
+	var r rules
+	if err := yaml.UnmarshalWithOptions(data, &r, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("headings: %s", yaml.FormatError(err, false, false))
+	}
+	f := &Finder{lexicon: text.NewLexicon(), codes: make([]string, named)}
+	var faults []error
+	add := func(patterns []string, id int) {
+		for _, pattern := range patterns {
+			if err := f.lexicon.Add(pattern, id); err != nil {
+				faults = append(faults, fmt.Errorf("headings: %w", err))
+			}
+		}
+	}
+	for _, s := range r.Sections {
+		f.codes = append(f.codes, s.Code, s.Code)
+		add(s.Headings, len(f.codes)-2)
+		add(s.Items, len(f.codes)-1)
+	}
+	add(r.Parts, part)
+	add(r.Fields, field)
+	add(r.Fillers, filler)
+	f.divided, f.reports, f.meaning = set(r.Divided), set(r.Reports.Known), r.Reports.Meaning
+	f.items = map[string]map[string]bool{}
+	for code, sections := range r.Items {
+		f.items[code] = set(sections)
+	}
+	return f, errors.Join(faults...)
+}
+
+func set(codes []string) map[string]bool {
+	m := make(map[string]bool, len(codes))
+	for _, code := range codes {
+		m[code] = true
+	}
+	return m
+}
+
+// maxHeading bounds the length of a heading in tokens.
+const maxHeading = 14
+
+// Find gives the sections of a text, in its order. What stands before the first heading is in none.
+func (f *Finder) Find(t *text.Text) []Section {
+	var found []Section
+	report := false
+	for i := 0; i < len(t.Tokens); {
+		h, next := f.heading(t, i)
+		if next == 0 {
+			i++
+			continue
+		}
+		i = next
+		if n := len(found); n > 0 {
+			current := found[n-1].Code
+			if f.items[h.Code][current] || h.minor && f.divided[current] {
+				continue
+			}
+			found[n-1].End = h.Start
+		} else if h.minor {
+			continue // a title
+		}
+		found = append(found, h.Section)
+		report = report || f.reports[h.Code]
+	}
+	if n := len(found); n > 0 {
+		found[n-1].End = len(t.Body)
+	}
+	if report {
+		for i := range found {
+			if code, other := f.meaning[found[i].Code]; other {
+				found[i].Code = code
+			}
+		}
+	}
+	return found
+}
+
+// heading is a heading on its way to become a section.
+type heading struct {
+	Section
+	minor bool // it may name a part of the section that it stands in
+}
+
+// place is where in its line a heading would begin.
+type place uint8
+
+const (
+	inside     place = iota // among other words
+	afterStop               // after a sentence or a wide gap
+	beginsLine              // but for marks and numbers
+)
+
+// heading reads the heading that begins at token i. next is the token after it and its colon, 0 where none begins.
+func (f *Finder) heading(t *text.Text, i int) (h heading, next int) {
+	if t.Tokens[i].Kind != text.Word {
+		return h, 0
+	}
+	at := placeOf(t, i)
+	first, _ := utf8.DecodeRuneInString(t.Body[t.Tokens[i].Start:])
+	if at != beginsLine && !unicode.IsUpper(first) {
+		return h, 0
+	}
+	c := f.read(t, i)
+	if c.to == i {
+		return h, 0
+	}
+	h.Section = Section{Span: text.Span{Start: int(t.Tokens[i].Start)}, Heading: t.Span(i, c.to), Code: c.code}
+	h.minor = c.item
+	words := t.Body[h.Heading.Start:h.Heading.End]
+	end := terminator(t, c.to)
+	switch {
+	case c.covered && c.phrases > 0:
+		if f.accept(t, i, c, at, end, words) {
+			return h, end.next
+		}
+	case at == beginsLine && !c.part && end.kind == colon && isUpper(words) && len(words) >= 4 && !numberAt(t, end.next):
+		h.Code, h.minor = "", true
+		return h, end.next
+	}
+	return h, 0
+}
+
+// accept reports whether words that name a section are its heading where they stand.
+func (f *Finder) accept(t *text.Text, i int, c candidate, at place, end stop, words string) bool {
+	letter := len(words) == 1
+	switch end.kind {
+	case colon:
+		if letter && (!isUpper(words) || at == inside || words == "P" && pulse(t, end.next)) || words == "cc" {
+			return false
+		}
+		if at == inside {
+			return (isUpper(words) || strings.Contains(words, " ") && titled(words)) && !upperBefore(t, i)
+		}
+		return true
+	case lineEnd:
+		if letter || at != beginsLine {
+			return false
+		}
+		return titled(words) || marked(t, i)
+	case dash:
+		return at == beginsLine && !letter && titled(words)
+	case none:
+		if letter || at != beginsLine || !isUpper(words) || numberAt(t, c.to) {
+			return false
+		}
+		// "CHIEF COMPLAINT Chest pain": capitals, and then a line that is not.
+		rest := t.Body[t.Tokens[c.to].Start:]
+		if line := strings.IndexByte(rest, '\n'); line >= 0 {
+			rest = rest[:line]
+		}
+		first, _ := utf8.DecodeRuneInString(rest)
+		return unicode.IsUpper(first) && !isUpper(rest)
+	}
+	return false
+}
+
+// candidate is what may be a heading: tokens up to a colon, a dash or the line's end.
+type candidate struct {
+	to      int    // the token after its last
+	code    string // of its first phrase
+	phrases int    // how many phrases name a section
+	item    bool   // the first is one of a section's items
+	covered bool   // nothing but phrases, fillers and the signs between them
+	part    bool   // it names a part of an examination, or a field of a form
+}
+
+// read reads a candidate at token i.
+func (f *Finder) read(t *text.Text, i int) candidate {
+	c := candidate{to: i, covered: true}
+	line := t.Tokens[i].Line
+	limit := i
+	for limit < len(t.Tokens) && limit-i < maxHeading && t.Tokens[limit].Line == line {
+		limit++
+	}
+	for j := i; j < limit; {
+		token := t.Tokens[j]
+		if token.Kind == text.Sign {
+			switch b := t.Body[token.Start]; {
+			case b == '(':
+				closing := j + 1
+				for closing < limit && t.Body[t.Tokens[closing].Start] != ')' {
+					closing++
+				}
+				if closing < limit {
+					if m, ok := f.lexicon.Longest(t, j, limit); !ok || m.ID < named {
+						j, c.to = closing+1, closing+1
+						continue
+					}
+				}
+			case strings.IndexByte("/&,+'", b) >= 0:
+				j++
+				continue
+			}
+			if c.phrases > 0 || !c.covered || c.part {
+				return c
+			}
+		}
+		m, ok := f.lexicon.Longest(t, j, limit)
+		switch {
+		case !ok && (token.Kind == text.Sign || token.Kind == text.Number && c.phrases > 0):
+			return c
+		case !ok:
+			if c.phrases > 0 && c.covered && titledAfter(t, i, j) {
+				return c // the words of the line after a heading in capitals
+			}
+			c.covered = false
+			j++
+		case m.ID >= named:
+			if c.phrases > 0 && c.covered && t.Tokens[j].Start > t.Tokens[j-1].End && titledAfter(t, i, j) {
+				return c
+			}
+			if c.phrases == 0 {
+				c.code, c.item = f.codes[m.ID], (m.ID-named)%2 == 1
+			} else if c.code == assessment && f.codes[m.ID] == plan {
+				c.code = assessmentAndPlan
+			}
+			c.phrases++
+			j = m.To
+		default:
+			if m.ID == filler && c.phrases > 0 && c.covered && titledAfter(t, i, j) {
+				return c
+			}
+			if m.ID != filler {
+				if c.phrases == 0 && c.covered {
+					c.part = true
+				}
+				c.covered = false
+			}
+			j = m.To
+		}
+		c.to = j
+	}
+	return c
+}
+
+// The sections that are one where a heading names both.
+const (
+	assessment        = "51848-0"
+	plan              = "18776-5"
+	assessmentAndPlan = "51847-2"
+)
+
+// titledAfter reports whether tokens [i, j) are in capitals and token j is not.
+func titledAfter(t *text.Text, i, j int) bool {
+	return isUpper(t.Body[t.Tokens[i].Start:t.Tokens[j-1].End]) && !isUpper(t.Body[t.Tokens[j].Start:t.Tokens[j].End])
+}
+
+// stop is what ends a heading.
+type stop struct {
+	kind     stopKind
+	next     int  // the token after it
+	lineEnds bool // nothing follows on the line
+}
+
+type stopKind uint8
+
+const (
+	none stopKind = iota
+	colon
+	dash
+	lineEnd
+)
+
+// terminator reads what follows a heading that ends before token i: closing marks, then a colon, a dash or the line's end.
+func terminator(t *text.Text, i int) stop {
+	line := t.Tokens[i-1].Line
+	here := func() bool { return i < len(t.Tokens) && t.Tokens[i].Line == line }
+	for here() && strings.IndexByte("*_]=#", t.Body[t.Tokens[i].Start]) >= 0 {
+		i++
+	}
+	kind := none
+	if here() {
+		switch token := t.Tokens[i]; {
+		case t.Body[token.Start] == ':':
+			kind = colon
+			for i++; here() && strings.IndexByte("*_-", t.Body[t.Tokens[i].Start]) >= 0 && t.Joined(i); i++ {
+				continue
+			}
+			if here() && t.Body[t.Tokens[i].Start] == ',' {
+				i++ // transcripts that were one note a line have a comma here
+			}
+		case !t.Joined(i) && isDash(t.Body[token.Start:token.End]) && (i+1 == len(t.Tokens) || !t.Joined(i+1)):
+			kind = dash
+			i++
+			for here() && isDash(t.Body[t.Tokens[i].Start:t.Tokens[i].End]) {
+				i++
+			}
+		}
+	}
+	if !here() {
+		if kind == none {
+			kind = lineEnd
+		}
+		return stop{kind, i, true}
+	}
+	return stop{kind, i, false}
+}
+
+func isDash(s string) bool { return s == "-" || s == "–" || s == "—" }
+
+// placeOf says where in its line token i stands.
+func placeOf(t *text.Text, i int) place {
+	line := t.Tokens[i].Line
+	j := i - 1
+	for j >= 0 && t.Tokens[j].Line == line && i-j <= 6 {
+		token := t.Tokens[j]
+		b := t.Body[token.Start]
+		mark := token.Kind == text.Sign && strings.IndexByte("*#-_=[(.)>|+", b) >= 0 || b >= utf8.RuneSelf
+		number := token.Kind == text.Number && token.End-token.Start <= 2 || token.Kind == text.Word && roman(t.Word(j)) && j+1 < i
+		if !mark && !number {
+			break
+		}
+		j--
+	}
+	if j < 0 || t.Tokens[j].Line != line {
+		return beginsLine
+	}
+	gap := t.Body[t.Tokens[i-1].End:t.Tokens[i].Start]
+	switch before := t.Tokens[i-1]; {
+	case strings.IndexByte(".;!?|", t.Body[before.Start]) >= 0, strings.Contains(gap, "  "), strings.Contains(gap, "\t"):
+		return afterStop
+	case t.Body[before.Start] == ',' && i >= 2 && strings.IndexByte(".:;!?", t.Body[t.Tokens[i-2].Start]) >= 0:
+		return beginsLine // as terminator has it
+	}
+	return inside
+}
+
+// roman reports whether a word numbers a heading: a small Roman numeral, or a single letter.
+func roman(word string) bool {
+	return strings.Trim(word, "ivx") == "" || len(word) == 1
+}
+
+// marked reports whether token i follows marks that set a heading off ("## Plan", "**Plan**", "[Plan]").
+func marked(t *text.Text, i int) bool {
+	return i > 0 && t.Tokens[i-1].Line == t.Tokens[i].Line && strings.IndexByte("#*[_=", t.Body[t.Tokens[i-1].Start]) >= 0
+}
+
+// isUpper reports whether a text has capitals and no small letters.
+func isUpper(s string) bool {
+	upper := false
+	for _, r := range s {
+		if unicode.IsLower(r) {
+			return false
+		}
+		upper = upper || unicode.IsUpper(r)
+	}
+	return upper
+}
+
+// titled reports whether every longer word of a text begins with a capital.
+func titled(s string) bool {
+	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' }) {
+		if r, _ := utf8.DecodeRuneInString(word); !unicode.IsUpper(r) && len(word) > 3 {
+			return false
+		}
+	}
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsUpper(r)
+}
+
+// pulse reports whether what stands at token i is the value of a pulse ("P: 82"), not an item of a list ("P: 1. continue").
+func pulse(t *text.Text, i int) bool {
+	return numberAt(t, i) && !(i+1 < len(t.Tokens) && t.Joined(i+1) && strings.IndexByte(".)", t.Body[t.Tokens[i+1].Start]) >= 0)
+}
+
+// upperBefore reports whether token i goes on a run of words that begin with capitals.
+func upperBefore(t *text.Text, i int) bool {
+	if i == 0 || t.Tokens[i-1].Kind != text.Word {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(t.Body[t.Tokens[i-1].Start:])
+	return unicode.IsUpper(r)
+}
+
+// numberAt reports whether a number stands at token i.
+func numberAt(t *text.Text, i int) bool { return i < len(t.Tokens) && t.Tokens[i].Kind == text.Number }
