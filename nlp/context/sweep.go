@@ -41,7 +41,7 @@ func (s *sweep) sentence(run text.Run, in Section, targets []Target, judged []Ju
 	for i, target := range targets {
 		judged[i] = Judgement{Kind: s.rules.kinds[target.Label], Experiencer: Patient}
 	}
-	s.gather(run, in, targets)
+	s.gather(run, in, targets, judged)
 	s.settleEither()
 	s.pass(targets, judged, forward)
 	s.pass(targets, judged, backward)
@@ -51,36 +51,48 @@ func (s *sweep) sentence(run text.Run, in Section, targets []Target, judged []Ju
 }
 
 // gather lists the events of a sentence in the order of its tokens.
-func (s *sweep) gather(run text.Run, in Section, targets []Target) {
+func (s *sweep) gather(run text.Run, in Section, targets []Target, judged []Judgement) {
 	s.events = s.events[:0]
 	signs := s.signed(run)
 	family := s.isFamily(in)
-	next, inside := 0, 0 // the next mention, and the token that the last one ends before
-	verb := false        // a verb of the past has been met
+	next, inside := s.judgedFrom(judged, 0), 0 // the next mention, and the token that the last one ends before
+	verb := false                              // a verb of the past has been met
 	for i := run.From; i < run.To; i++ {
 		for next < len(targets) && targets[next].Start < int(s.text.Tokens[i].End) {
-			if i >= inside { // the cue at a mention's own beginning bears on it too
-				if m, ok := s.rules.lexicon.Longest(s.text, i, run.To); ok && s.word(i) && !s.rules.cues[m.ID].relative && int(s.text.Tokens[m.To-1].End) < targets[next].End {
+			if i >= inside { // what a mention's own first words say: "history of stroke"
+				if m, ok := s.rules.lexicon.Longest(s.text, i, run.To); ok && s.rules.cues[m.ID].says&scopes(Historical) != 0 && int(s.text.Tokens[m.To-1].End) < targets[next].End {
 					s.addCue(m, "", "")
 				}
 			}
 			s.events = append(s.events, event{from: i, to: i + 1, kind: targetEvent, target: next})
 			s.lastEnd = targets[next].End
 			inside = max(inside, s.text.At(targets[next].End-1)+1)
-			next++
+			next = s.judgedFrom(judged, next+1)
 		}
 		if i < inside {
 			continue
 		}
-		i = s.gatherAt(run, i, signs, family, &verb) - 1
+		limit := run.To // no cue reaches into a mention
+		if next < len(targets) {
+			limit = min(limit, s.text.At(targets[next].Start))
+		}
+		i = s.gatherAt(run, limit, i, signs, family, &verb) - 1
 	}
+}
+
+// judgedFrom gives the first mention from an index on that is to be judged.
+func (s *sweep) judgedFrom(judged []Judgement, i int) int {
+	for i < len(judged) && judged[i].Kind == Unjudged {
+		i++
+	}
+	return i
 }
 
 // word reports whether a token is a word.
 func (s *sweep) word(i int) bool { return s.text.Tokens[i].Kind == text.Word }
 
 // gatherAt adds the event at a token outside of mentions, and gives the token to go on with.
-func (s *sweep) gatherAt(run text.Run, i int, signs, family bool, verb *bool) int {
+func (s *sweep) gatherAt(run text.Run, limit, i int, signs, family bool, verb *bool) int {
 	token := s.text.Tokens[i]
 	if token.Kind == text.Sign && signs {
 		if sign := s.text.Body[token.Start]; (sign == '-' || sign == '+') && s.itemSign(run, i) {
@@ -92,13 +104,13 @@ func (s *sweep) gatherAt(run text.Run, i int, signs, family bool, verb *bool) in
 			return i + 1
 		}
 	}
-	if m, ok := s.rules.answers.Longest(s.text, i, run.To); ok {
+	if m, ok := s.rules.answers.Longest(s.text, i, limit); ok {
 		if r, answers := s.answers(run, m); answers {
 			s.addCue(m, backward, r)
 			return m.To
 		}
 	}
-	if m, ok := s.rules.lexicon.Longest(s.text, i, run.To); ok {
+	if m, ok := s.rules.lexicon.Longest(s.text, i, limit); ok {
 		if c := &s.rules.cues[m.ID]; c.relative {
 			s.addRelative(run, m, family)
 		} else {
@@ -166,6 +178,9 @@ func (s *sweep) answers(run text.Run, m text.Match) (reach, bool) {
 	}
 	if m.To < run.To {
 		after := s.text.Tokens[m.To]
+		if m.To+1 < run.To && s.text.Joined(m.To) && s.text.Joined(m.To+1) && s.text.Tokens[m.To+1].Kind == text.Number {
+			return "", false // "No.3"
+		}
 		if after.Kind != text.Sign || strings.IndexByte(",;.|/)]-", s.text.Body[after.Start]) < 0 {
 			if next, ok := s.rules.lexicon.Longest(s.text, m.To, run.To); !ok || s.rules.cues[next.ID].ends&scopes(Negated) == 0 {
 				return "", false
@@ -173,6 +188,9 @@ func (s *sweep) answers(run text.Run, m text.Match) (reach, bool) {
 		}
 	}
 	before := s.text.Tokens[m.From-1]
+	if s.text.Tokens[m.From].Kind == text.Sign { // "(-)" answers a word of its own
+		return toNext, before.Kind != text.Sign
+	}
 	if n := len(s.events); n > 0 && s.events[n-1].kind == targetEvent && s.endsAt(m.From) {
 		return toNext, true
 	}
@@ -331,9 +349,6 @@ func (s *sweep) adjacent(b, cue *event) bool { return b.to == cue.from || b.from
 
 // apply gives a mention what the open scopes say.
 func (s *sweep) apply(open *[numScopes]int, j *Judgement) {
-	if j.Kind == Unjudged {
-		return
-	}
 	for b := range open {
 		if open[b] == 0 {
 			continue

@@ -28,12 +28,12 @@ type Section struct {
 
 // Finder finds sections by their headings. It is read-only once made.
 type Finder struct {
-	lexicon *text.Lexicon
-	codes   []string // by number in the lexicon, twice each: headings, then items; nothing for the numbers below
-	divided map[string]bool
-	items   map[string]map[string]bool // code of a heading → codes of the sections that it is an item of
-	reports map[string]bool            // codes of sections that only reports of a study have
-	meaning map[string]string          // what a code becomes in such a report
+	lexicon  *text.Lexicon
+	codes    []string // by number in the lexicon, twice each: headings, then items; nothing for the numbers below
+	divided  map[string]bool
+	items    map[string]map[string]bool // code of a heading → codes of the sections that it is an item of
+	reports  map[string]bool            // codes of sections that only reports of a study have
+	inReport []string                   // like codes: what they become in such a report
 }
 
 // The numbers of the phrases in the lexicon that name no section.
@@ -51,16 +51,15 @@ type rules struct {
 		Name     string   `yaml:"name"`
 		Headings []string `yaml:"headings"`
 		Items    []string `yaml:"items"`
+		// InReports is nil where the code is the same in reports.
+		InReports *string `yaml:"inReports"`
 	} `yaml:"sections"`
 	Fillers []string            `yaml:"fillers"`
 	Parts   []string            `yaml:"parts"`
 	Fields  []string            `yaml:"fields"`
 	Divided []string            `yaml:"divided"`
 	Items   map[string][]string `yaml:"items"`
-	Reports struct {
-		Known   []string          `yaml:"known"`
-		Meaning map[string]string `yaml:"meaning"`
-	} `yaml:"reports"`
+	Reports []string            `yaml:"reports"`
 }
 
 // Default gives the Finder of the headings inside the binary.
@@ -72,7 +71,7 @@ func Read(data []byte) (*Finder, error) {
 	if err := yaml.UnmarshalWithOptions(data, &r, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("headings: %s", yaml.FormatError(err, false, false))
 	}
-	f := &Finder{lexicon: text.NewLexicon(), codes: make([]string, named)}
+	f := &Finder{lexicon: text.NewLexicon(), codes: make([]string, named), inReport: make([]string, named)}
 	var faults []error
 	add := func(patterns []string, id int) {
 		for _, pattern := range patterns {
@@ -82,14 +81,18 @@ func Read(data []byte) (*Finder, error) {
 		}
 	}
 	for _, s := range r.Sections {
-		f.codes = append(f.codes, s.Code, s.Code)
+		in := s.Code
+		if s.InReports != nil {
+			in = *s.InReports
+		}
+		f.codes, f.inReport = append(f.codes, s.Code, s.Code), append(f.inReport, in, in)
 		add(s.Headings, len(f.codes)-2)
 		add(s.Items, len(f.codes)-1)
 	}
 	add(r.Parts, part)
 	add(r.Fields, field)
 	add(r.Fillers, filler)
-	f.divided, f.reports, f.meaning = set(r.Divided), set(r.Reports.Known), r.Reports.Meaning
+	f.divided, f.reports = set(r.Divided), set(r.Reports)
 	f.items = map[string]map[string]bool{}
 	for code, sections := range r.Items {
 		f.items[code] = set(sections)
@@ -110,7 +113,7 @@ const maxHeading = 14
 
 // Find gives the sections of a text, in its order. What stands before the first heading is in none.
 func (f *Finder) Find(t *text.Text) []Section {
-	var found []Section
+	var found []heading
 	report := false
 	for i := 0; i < len(t.Tokens); {
 		h, next := f.heading(t, i)
@@ -121,33 +124,36 @@ func (f *Finder) Find(t *text.Text) []Section {
 		i = next
 		if n := len(found); n > 0 {
 			current := found[n-1].Code
-			if f.items[h.Code][current] || h.minor && f.divided[current] {
+			if f.items[h.Code][current] || f.divided[current] && (h.bullet || h.minor && !(h.capitals && found[n-1].capitals && h.Code != current && h.Code != "")) {
 				continue
 			}
 			found[n-1].End = h.Start
 		} else if h.minor {
 			continue // a title
 		}
-		found = append(found, h.Section)
+		found = append(found, h)
 		report = report || f.reports[h.Code]
 	}
 	if n := len(found); n > 0 {
 		found[n-1].End = len(t.Body)
 	}
-	if report {
-		for i := range found {
-			if code, other := f.meaning[found[i].Code]; other {
-				found[i].Code = code
-			}
+	sections := make([]Section, len(found))
+	for i, h := range found {
+		if report {
+			h.Code = h.inReport
 		}
+		sections[i] = h.Section
 	}
-	return found
+	return sections
 }
 
 // heading is a heading on its way to become a section.
 type heading struct {
 	Section
-	minor bool // it may name a part of the section that it stands in
+	inReport string // its code if the note turns out to be a report of a study
+	bullet   bool   // it stands after a bullet, as items of a list do
+	capitals bool   // it names a section that is known, in capitals
+	minor    bool   // it may name a part of the section that it stands in
 }
 
 // place is where in its line a heading would begin.
@@ -174,7 +180,9 @@ func (f *Finder) heading(t *text.Text, i int) (h heading, next int) {
 		return h, 0
 	}
 	h.Section = Section{Span: text.Span{Start: int(t.Tokens[i].Start)}, Heading: t.Span(i, c.to), Code: c.code}
-	h.minor = c.item
+	h.minor, h.inReport = c.item, c.inReport
+	h.bullet = at == beginsLine && i > 0 && t.Tokens[i-1].Line == t.Tokens[i].Line && strings.ContainsAny(t.Body[t.Tokens[i-1].Start:t.Tokens[i-1].End], "-•·")
+	h.capitals = c.covered && isUpper(t.Body[h.Heading.Start:h.Heading.End])
 	words := t.Body[h.Heading.Start:h.Heading.End]
 	end := terminator(t, c.to)
 	switch {
@@ -183,7 +191,7 @@ func (f *Finder) heading(t *text.Text, i int) (h heading, next int) {
 			return h, end.next
 		}
 	case at == beginsLine && !c.part && end.kind == colon && isUpper(words) && len(words) >= 4 && !numberAt(t, end.next):
-		h.Code, h.minor = "", true
+		h.Code, h.inReport, h.minor = "", "", true
 		return h, end.next
 	}
 	return h, 0
@@ -225,12 +233,13 @@ func (f *Finder) accept(t *text.Text, i int, c candidate, at place, end stop, wo
 
 // candidate is what may be a heading: tokens up to a colon, a dash or the line's end.
 type candidate struct {
-	to      int    // the token after its last
-	code    string // of its first phrase
-	phrases int    // how many phrases name a section
-	item    bool   // the first is one of a section's items
-	covered bool   // nothing but phrases, fillers and the signs between them
-	part    bool   // it names a part of an examination, or a field of a form
+	to       int    // the token after its last
+	code     string // of its first phrase
+	inReport string
+	phrases  int  // how many phrases name a section
+	item     bool // the first is one of a section's items
+	covered  bool // nothing but phrases, fillers and the signs between them
+	part     bool // it names a part of an examination, or a field of a form
 }
 
 // read reads a candidate at token i.
@@ -279,9 +288,9 @@ func (f *Finder) read(t *text.Text, i int) candidate {
 				return c
 			}
 			if c.phrases == 0 {
-				c.code, c.item = f.codes[m.ID], (m.ID-named)%2 == 1
+				c.code, c.inReport, c.item = f.codes[m.ID], f.inReport[m.ID], (m.ID-named)%2 == 1
 			} else if c.code == assessment && f.codes[m.ID] == plan {
-				c.code = assessmentAndPlan
+				c.code, c.inReport = assessmentAndPlan, assessmentAndPlan
 			}
 			c.phrases++
 			j = m.To
@@ -334,10 +343,12 @@ const (
 func terminator(t *text.Text, i int) stop {
 	line := t.Tokens[i-1].Line
 	here := func() bool { return i < len(t.Tokens) && t.Tokens[i].Line == line }
-	for here() && strings.IndexByte("*_]=#", t.Body[t.Tokens[i].Start]) >= 0 {
-		i++
-	}
 	kind := none
+	for ; here() && strings.IndexByte("*_]=#>", t.Body[t.Tokens[i].Start]) >= 0; i++ {
+		if strings.IndexByte("]>", t.Body[t.Tokens[i].Start]) >= 0 {
+			kind = colon // "[Plan] rest"
+		}
+	}
 	if here() {
 		switch token := t.Tokens[i]; {
 		case t.Body[token.Start] == ':':
@@ -348,10 +359,9 @@ func terminator(t *text.Text, i int) stop {
 			if here() && t.Body[t.Tokens[i].Start] == ',' {
 				i++ // transcripts that were one note a line have a comma here
 			}
-		case !t.Joined(i) && isDash(t.Body[token.Start:token.End]) && (i+1 == len(t.Tokens) || !t.Joined(i+1)):
+		case leads(t, i):
 			kind = dash
-			i++
-			for here() && isDash(t.Body[t.Tokens[i].Start:t.Tokens[i].End]) {
+			for here() && t.Tokens[i].Kind == text.Sign && (isDash(t.Body[t.Tokens[i].Start:t.Tokens[i].End]) || t.Body[t.Tokens[i].Start] == '.') {
 				i++
 			}
 		}
@@ -365,6 +375,18 @@ func terminator(t *text.Text, i int) stop {
 	return stop{kind, i, false}
 }
 
+// leads reports whether token i begins a dash ("Plan - rest", "CC- rest", "Plan -- rest") or dotted leaders.
+func leads(t *text.Text, i int) bool {
+	next := i + 1
+	for next < len(t.Tokens) && t.Joined(next) && t.Body[t.Tokens[next].Start] == t.Body[t.Tokens[i].Start] {
+		next++
+	}
+	if next < len(t.Tokens) && t.Joined(next) {
+		return false
+	}
+	return isDash(t.Body[t.Tokens[i].Start:t.Tokens[i].End]) || t.Body[t.Tokens[i].Start] == '.' && next-i >= 3
+}
+
 func isDash(s string) bool { return s == "-" || s == "–" || s == "—" }
 
 // placeOf says where in its line token i stands.
@@ -374,7 +396,7 @@ func placeOf(t *text.Text, i int) place {
 	for j >= 0 && t.Tokens[j].Line == line && i-j <= 6 {
 		token := t.Tokens[j]
 		b := t.Body[token.Start]
-		mark := token.Kind == text.Sign && strings.IndexByte("*#-_=[(.)>|+", b) >= 0 || b >= utf8.RuneSelf
+		mark := token.Kind == text.Sign && strings.IndexByte("*#-_=[(.)<>|+", b) >= 0 || b >= utf8.RuneSelf
 		number := token.Kind == text.Number && token.End-token.Start <= 2 || token.Kind == text.Word && roman(t.Word(j)) && j+1 < i
 		if !mark && !number {
 			break
