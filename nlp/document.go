@@ -70,8 +70,14 @@ var Present = Assertion{Experiencer: Patient}
 // RelationKind is how one entity bears on another.
 type RelationKind string
 
-// Modify is when the one says more about the other (MACCROBAT's MODIFY).
-const Modify RelationKind = "modify"
+// The kinds of relation.
+const (
+	Modify    RelationKind = "modify"    // the one says more about the other (MACCROBAT's MODIFY)
+	Reason    RelationKind = "reason"    // the problem that a drug is given for (n2c2 2018)
+	Adverse   RelationKind = "adverse"   // the problem that a drug has caused (n2c2 2018's ADE)
+	When      RelationKind = "when"      // the date, time or age of what happened
+	Identical RelationKind = "identical" // the same thing in other words, said to be so ("pulmonary embolism (PE)")
+)
 
 // Relation links two entities by their indexes in Document.Entities, from the modifier to what it modifies.
 type Relation struct {

@@ -34,30 +34,6 @@ func marked(t *testing.T, text string) *nlp.Document {
 	}
 }
 
-func TestLinkValues(t *testing.T) {
-	for text, want := range map[string][]string{
-		"[Diagnostic_procedure Na] [Lab_value 140], [Diagnostic_procedure K] [Lab_value 4.2]":               {"140>Na", "4.2>K"},
-		"[Diagnostic_procedure BP] was [Lab_value 120/80] on arrival":                                       {"120/80>BP"},
-		"[Lab_value normal] [Diagnostic_procedure ECG]":                                                     {"normal>ECG"},
-		"[Diagnostic_procedure CT] was done. [Lab_value Normal] it was not":                                 nil,
-		"[Diagnostic_procedure HR]\n[Lab_value 80]":                                                         nil,
-		"[Diagnostic_procedure Hgb] [Lab_value 9.1] [Lab_value low]":                                        {"9.1>Hgb", "low>Hgb"},
-		"[Lab_value 7] of nothing":                                                                          nil,
-		"[Diagnostic_procedure CT] " + strings.Repeat("with many words between ", 5) + "[Lab_value normal]": nil,
-	} {
-		d := marked(t, text)
-		if err := (nlp.LinkValues{}).Annotate(context.Background(), d); err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, r := range d.Relations {
-			got = append(got, d.Mention(d.Entities[r.From])+">"+d.Mention(d.Entities[r.To]))
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: %s", text, diff)
-		}
-	}
-}
 
 func TestGroup(t *testing.T) {
 	d := marked(t, "[Sign Chest  pain], then [Sign nausea]; [Sign chest\npain.] again, [Drug nausea]?")

@@ -17,9 +17,9 @@ const (
 	rate         = 0.15 // of AdaGrad
 	decay        = 2e-4 // L2, of each weight that a case touches
 	minModifying = 0.05 // a label whose mentions modify others at least this often is asked
-	minSeen      = 2    // a feature that is seen more seldom is left out
+	minSeen      = 6    // a feature that is seen more seldom is left out
 	maxWords     = 190  // words between two mentions that are told apart
-	smallest     = 0.02 // a weight nearer to zero is left out
+	smallest     = 0.1  // a weight nearer to zero is left out
 )
 
 // aliases are the labels of n2c2 2018, and what they are nearest to.

@@ -1,0 +1,43 @@
+package nlp
+
+import (
+	"context"
+
+	"charthand/nlp/relate"
+)
+
+// Relate is the stage that links mentions: modifiers to what they modify, reasons and adverse effects to drugs, dates to what
+// happened then.
+type Relate struct {
+	linker *relate.Linker
+	rules  *relate.Rules
+}
+
+// NewRelate makes the stage, with the weights and rules inside the binary.
+func NewRelate() (*Relate, error) {
+	linker, err := relate.Default()
+	if err != nil {
+		return nil, err
+	}
+	rules, err := relate.DefaultRules()
+	if err != nil {
+		return nil, err
+	}
+	return &Relate{linker, rules}, nil
+}
+
+// Annotate implements Annotator.
+func (r *Relate) Annotate(_ context.Context, d *Document) error {
+	mentions := make([]relate.Mention, len(d.Entities))
+	for i, e := range d.Entities {
+		mentions[i] = relate.Mention{Span: e.Span, Label: e.Label}
+	}
+	links := r.linker.Link(d.Words, d.Sentences, mentions)
+	for _, link := range links {
+		d.Relations = append(d.Relations, Relation{Modify, link.From, link.To})
+	}
+	for _, link := range r.rules.Find(d.Words, d.Sentences, mentions, links) {
+		d.Relations = append(d.Relations, Relation{RelationKind(link.Kind), link.From, link.To})
+	}
+	return nil
+}
