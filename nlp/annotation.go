@@ -1,6 +1,10 @@
 package nlp
 
-import "slices"
+import (
+	"slices"
+
+	"charthand/nlp/measure"
+)
 
 // Annotation is a document as the outside sees it: the object that `charthand annotate` prints. Offsets are Unicode code
 // points, half-open.
@@ -36,9 +40,10 @@ type EntityAnnotation struct {
 	Text  string  `json:"text"`
 	Score float32 `json:"score"`
 	// Section is the index of the section that the mention stands in, nil for none.
-	Section *int   `json:"section,omitempty"`
-	Group   int    `json:"group"`
-	Normal  string `json:"normal,omitempty"`
+	Section *int           `json:"section,omitempty"`
+	Group   int            `json:"group"`
+	Normal  string         `json:"normal,omitempty"`
+	Value   *measure.Value `json:"value,omitempty"`
 	// AssertionAnnotation is nil, and its fields absent, where no stage has judged the mention.
 	*AssertionAnnotation
 }
@@ -83,7 +88,7 @@ func (d *Document) Annotation(id string) Annotation {
 	for i, e := range d.Entities {
 		entity := EntityAnnotation{
 			Label: e.Label, Start: d.Text.CodePoint(e.Start), End: d.Text.CodePoint(e.End), Text: d.Mention(e),
-			Score: e.Score, Group: e.Group, Normal: e.Normal,
+			Score: e.Score, Group: e.Group, Normal: e.Normal, Value: e.Value,
 		}
 		if section := e.Section; section >= 0 && len(d.Sections) > 0 {
 			entity.Section = &section

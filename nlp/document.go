@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"charthand/nlp/measure"
 	"charthand/nlp/section"
 	"charthand/nlp/text"
 	"charthand/note"
@@ -30,6 +31,8 @@ type Entity struct {
 	Assertion Assertion
 	// Cues are the words that the assertion rests on.
 	Cues []Cue
+	// Value is what a result says, nil for what is none.
+	Value *measure.Value
 	// Normal is the mention as concepts are compared by: never shown as the note's words.
 	Normal string
 }

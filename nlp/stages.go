@@ -15,10 +15,11 @@ func Understanding() (Pipeline, error) {
 	structure, errStructure := NewStructure()
 	assert, errAssert := NewAssert()
 	relate, errRelate := NewRelate()
-	if err := errors.Join(errStructure, errAssert, errRelate); err != nil {
+	values, errValues := NewValues()
+	if err := errors.Join(errStructure, errAssert, errRelate, errValues); err != nil {
 		return nil, err
 	}
-	return Pipeline{structure, assert, relate, Group{}}, nil
+	return Pipeline{structure, assert, relate, values, Group{}}, nil
 }
 
 // Group puts the mentions of one concept together: those with one label whose words are the same but for case, blanks,

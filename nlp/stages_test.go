@@ -34,7 +34,6 @@ func marked(t *testing.T, text string) *nlp.Document {
 	}
 }
 
-
 func TestGroup(t *testing.T) {
 	d := marked(t, "[Sign Chest  pain], then [Sign nausea]; [Sign chest\npain.] again, [Drug nausea]?")
 	if err := (nlp.Group{}).Annotate(context.Background(), d); err != nil {

@@ -124,6 +124,8 @@ def parts(answer: str) -> frozenset[str]:
     for number, step in enumerate(answer.split("||")):
         for part in filter(None, map(str.strip, step.split(";"))):
             key, _, value = part.partition("=")
+            if key == "ratio":
+                value = value.replace(":", "/")
             found.add(f"{number or ''}{key}={_number(value)}")
     return frozenset(found)
 
@@ -229,8 +231,7 @@ def value(entity: dict) -> frozenset[str]:
         found["range"] = _range(given["valueRange"]["low"], given["valueRange"]["high"])
     if "valueRatio" in given:
         ratio = given["valueRatio"]
-        separator = given.get("ratioSeparator", ":")
-        found["ratio"] = _quantity(ratio["numerator"]) + separator + _quantity(ratio["denominator"])
+        found["ratio"] = _quantity(ratio["numerator"]) + "/" + _quantity(ratio["denominator"])
     if "valueString" in given:
         found["string"] = given["valueString"].lower()
     for component in given.get("component", []):
@@ -290,6 +291,7 @@ READERS: dict[str, tuple[Callable[[Path], list[Example]], Callable[[dict], froze
 
 
 def measure(charthand: Path, name: str, half: str) -> Count:
+    """Counts one half of a set, "tune" or "kept", or the further examples in "more"."""
     path = SETS / name / f"{half}.txt"
     if name == "heading":
         return headings(charthand, path)
