@@ -71,6 +71,9 @@ func (l *Lexicon) Add(pattern string, id int) error {
 
 // Longest gives the longest phrase that begins at token from and ends before token limit.
 func (l *Lexicon) Longest(t *Text, from, limit int) (Match, bool) {
+	if from >= limit {
+		return Match{}, false
+	}
 	state, known := l.first[t.Word(from)]
 	if !known {
 		return Match{}, false
