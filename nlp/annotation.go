@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"charthand/nlp/measure"
+	"charthand/nlp/when"
 )
 
 // Annotation is a document as the outside sees it: the object that `charthand annotate` prints. Offsets are Unicode code
@@ -40,10 +41,11 @@ type EntityAnnotation struct {
 	Text  string  `json:"text"`
 	Score float32 `json:"score"`
 	// Section is the index of the section that the mention stands in, nil for none.
-	Section *int           `json:"section,omitempty"`
-	Group   int            `json:"group"`
-	Normal  string         `json:"normal,omitempty"`
-	Value   *measure.Value `json:"value,omitempty"`
+	Section *int             `json:"section,omitempty"`
+	Group   int              `json:"group"`
+	Normal  string           `json:"normal,omitempty"`
+	Value   *measure.Value   `json:"value,omitempty"`
+	Date    *when.Expression `json:"date,omitempty"`
 	// AssertionAnnotation is nil, and its fields absent, where no stage has judged the mention.
 	*AssertionAnnotation
 }
@@ -88,7 +90,7 @@ func (d *Document) Annotation(id string) Annotation {
 	for i, e := range d.Entities {
 		entity := EntityAnnotation{
 			Label: e.Label, Start: d.Text.CodePoint(e.Start), End: d.Text.CodePoint(e.End), Text: d.Mention(e),
-			Score: e.Score, Group: e.Group, Normal: e.Normal, Value: e.Value,
+			Score: e.Score, Group: e.Group, Normal: e.Normal, Value: e.Value, Date: e.When,
 		}
 		if section := e.Section; section >= 0 && len(d.Sections) > 0 {
 			entity.Section = &section

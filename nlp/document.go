@@ -10,6 +10,7 @@ import (
 	"charthand/nlp/measure"
 	"charthand/nlp/section"
 	"charthand/nlp/text"
+	"charthand/nlp/when"
 	"charthand/note"
 )
 
@@ -33,6 +34,8 @@ type Entity struct {
 	Cues []Cue
 	// Value is what a result says, nil for what is none.
 	Value *measure.Value
+	// When is what a temporal expression says, nil for what is none and for what names no time.
+	When *when.Expression
 	// Normal is the mention as concepts are compared by: never shown as the note's words.
 	Normal string
 }

@@ -16,10 +16,11 @@ func Understanding() (Pipeline, error) {
 	assert, errAssert := NewAssert()
 	relate, errRelate := NewRelate()
 	values, errValues := NewValues()
-	if err := errors.Join(errStructure, errAssert, errRelate, errValues); err != nil {
+	dates, errDates := NewDates()
+	if err := errors.Join(errStructure, errAssert, errRelate, errValues, errDates); err != nil {
 		return nil, err
 	}
-	return Pipeline{structure, assert, relate, values, Group{}}, nil
+	return Pipeline{structure, assert, relate, values, dates, Group{}}, nil
 }
 
 // Group puts the mentions of one concept together: those with one label whose words are the same but for case, blanks,

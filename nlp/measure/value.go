@@ -189,8 +189,8 @@ func (p *parser) number(i int) int {
 	}
 	scale, afterScale := p.power(next)
 	unit, after := p.unit(afterScale)
-	if flagged := p.flagAt(afterScale, p.end); unit == "" && flagged > afterScale {
-		unit, after = p.unit(flagged) // "7.1* mg/dL", "133 L mmol/L"
+	if unit == "" {
+		unit, after = p.unit(p.flagAt(afterScale, p.end)) // "7.1* mg/dL", "133 L mmol/L"
 	}
 	switch {
 	case scale == "":

@@ -245,9 +245,11 @@ def value(entity: dict) -> frozenset[str]:
 
 def date(entity: dict) -> frozenset[str]:
     given, found = entity.get("date", {}), {}
-    for key, name in (("dateTime", "date"), ("time", "time")):
-        if key in given:
-            found[name] = given[key]
+    if "dateTime" in given:
+        # FHIR's seconds are left out; a time of day without an offset stands beside its day.
+        found["date"] = re.sub(r"(T\d\d:\d\d):00", r"\1", given["dateTime"]) + (f"T{given['time']}" if "time" in given else "")
+    elif "time" in given:
+        found["time"] = given["time"]
     for key in ("start", "end"):
         if key in given.get("period", {}):
             found[key] = given["period"][key]

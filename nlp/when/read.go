@@ -1,0 +1,457 @@
+package when
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"charthand/nlp/measure"
+	"charthand/nlp/text"
+)
+
+// reading is one expression on its way.
+type reading struct {
+	*Reader
+	text     *text.Text
+	from, to int // tokens
+	anchor   Anchor
+}
+
+// Read reads the expression that stands at tokens [from, to).
+func (r *Reader) Read(t *text.Text, from, to int, anchor Anchor) Expression {
+	e := reading{r, t, from, to, anchor}
+	for _, try := range []func() (Expression, bool){
+		e.clockAt, e.dayNumber, e.fromEvent, e.decade, e.age, e.season, e.period, e.relative, e.duration, e.absolute, e.clockAlone,
+	} {
+		if found, ok := try(); ok {
+			return found
+		}
+	}
+	return Expression{}
+}
+
+func (e *reading) word(i int) string {
+	if i >= e.from && i < e.to {
+		return e.text.Word(i)
+	}
+	return ""
+}
+
+// skip passes over words, and gives the first token that is none of them.
+func (e *reading) skip(i int, words ...string) int {
+	for i < e.to {
+		known := false
+		for _, w := range words {
+			known = known || e.text.Word(i) == w
+		}
+		if !known {
+			return i
+		}
+		i++
+	}
+	return i
+}
+
+// has reports whether a word is among the expression's.
+func (e *reading) has(words ...string) bool {
+	for i := e.from; i < e.to; i++ {
+		for _, w := range words {
+			if e.text.Word(i) == w {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// find gives the first phrase of a lexicon in the expression.
+func (e *reading) find(l *text.Lexicon) (text.Match, bool) {
+	for i := e.from; i < e.to; i++ {
+		if m, ok := l.Longest(e.text, i, e.to); ok {
+			return m, true
+		}
+	}
+	return text.Match{}, false
+}
+
+// number reads a number or a range of two; "a" and "an" are one.
+func (e *reading) number(i int) (low, high json.Number, next int) {
+	if w := e.word(i); w == "a" || w == "an" {
+		return "1", "", i + 1
+	}
+	if w := e.word(i); w == "couple" {
+		return "2", "", e.skip(i+1, "of")
+	}
+	low, next = measure.NumberAt(e.text, i, e.to)
+	if next == i {
+		return "", "", i
+	}
+	if w := e.word(next); w == "-" || w == "–" || w == "to" || w == "or" {
+		if second, after := measure.NumberAt(e.text, next+1, e.to); after > next+1 {
+			return low, second, after
+		}
+	}
+	return low, "", next
+}
+
+// unit reads a unit of time after a number, perhaps joined by a hyphen.
+func (e *reading) unit(i int) (code string, next int) {
+	if e.word(i) == "-" {
+		i++
+	}
+	m, ok := e.units.Longest(e.text, i, e.to)
+	if !ok {
+		return "", i
+	}
+	return e.unitCodes[m.ID], m.To
+}
+
+// dayNumber reads "POD #2", "hospital day 3", "DOL 2".
+func (e *reading) dayNumber() (Expression, bool) {
+	less := 0
+	m, ok := e.find(e.numbered)
+	if !ok {
+		if m, ok = e.find(e.counted); !ok {
+			return Expression{}, false
+		}
+		less = 1
+	}
+	value, next := measure.NumberAt(e.text, e.skip(m.To, "#", "number", "no", ".", "-"), e.to)
+	days, err := strconv.Atoi(string(value))
+	if next == m.To || err != nil {
+		if days = ordinals[e.word(m.From-1)]; days == 0 {
+			return Expression{}, false
+		}
+	}
+	return e.after(allEvents[m.ID], json.Number(strconv.Itoa(days-less)), "d"), true
+}
+
+// ordinals are the numbers of days in words ("the second postoperative day").
+var ordinals = map[string]int{"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10}
+
+// clockAt reads "at 0830 hours", "@ 2032": four digits are a time there, not a year.
+func (e *reading) clockAt() (Expression, bool) {
+	if w := e.word(e.from); w != "at" && w != "@" || len(e.word(e.from+1)) != 4 {
+		return Expression{}, false
+	}
+	clock, next := e.clock(e.from + 1)
+	return Expression{Time: clock}, next == e.to
+}
+
+// after is a time from an event: a date where the event's day is known.
+func (e *reading) after(event Event, value json.Number, unit string) Expression {
+	if day, known := e.anchor.Events[event]; known {
+		n, err := strconv.Atoi(string(value))
+		if err == nil {
+			return e.shifted(day, n, unit)
+		}
+	}
+	return Expression{After: quantity(value, unit), Event: event}
+}
+
+// shifted is a day moved by a number of units, as exact as the unit: weeks are the seven days around.
+func (e *reading) shifted(day time.Time, n int, unit string) Expression {
+	switch unit {
+	case "d":
+		return Expression{DateTime: day.AddDate(0, 0, n).Format(dayForm)}
+	case "wk":
+		middle := day.AddDate(0, 0, 7*n)
+		return Expression{Period: &Period{middle.AddDate(0, 0, -3).Format(dayForm), middle.AddDate(0, 0, 3).Format(dayForm)}}
+	case "mo":
+		return Expression{DateTime: time.Date(day.Year(), day.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC).Format(monthForm)}
+	case "a":
+		return Expression{DateTime: time.Date(day.Year()+n, 1, 1, 0, 0, 0, 0, time.UTC).Format(yearForm)}
+	case "h", "min":
+		step := time.Duration(n) * time.Hour
+		if unit == "min" {
+			step = time.Duration(n) * time.Minute
+		}
+		if e.anchor.Zone == nil {
+			return Expression{DateTime: day.Add(step).Format(dayForm)}
+		}
+		return Expression{DateTime: e.anchor.Date.Add(step).Format(time.RFC3339)}
+	}
+	return Expression{}
+}
+
+// fromEvent reads "3 days after discharge", "2 weeks before surgery", "the night before surgery", "on the day of surgery".
+func (e *reading) fromEvent() (Expression, bool) {
+	for i := e.from; i < e.to; i++ {
+		sign, next := 0, i+1
+		switch e.word(i) {
+		case "after", "following", "post", "postoperatively":
+			sign = 1
+		case "before", "preceding", "pre":
+			sign = -1
+		case "prior":
+			sign, next = -1, e.skip(i+1, "to")
+		case "of":
+			sign = 2
+		default:
+			continue
+		}
+		m, ok := e.events.Longest(e.text, next, e.to)
+		if !ok {
+			m, ok = e.events.Longest(e.text, e.skip(next, "the", "her", "his", "this", "-"), e.to)
+		}
+		if !ok {
+			continue
+		}
+		event := allEvents[m.ID]
+		if sign == 2 {
+			if e.has("day", "morning", "night", "evening") {
+				return e.after(event, "0", "d"), true
+			}
+			continue
+		}
+		at := e.skip(e.from, "on", "for", "about", "the", "approximately", "until", "up", "to")
+		value, _, after := e.number(at)
+		if unit, end := e.unit(after); after > at && end <= i && unit != "" {
+			if sign < 0 {
+				value = "-" + value
+			}
+			return e.after(event, value, unit), true
+		}
+		if e.has("day", "night", "morning", "evening") {
+			return e.after(event, json.Number(strconv.Itoa(sign)), "d"), true
+		}
+	}
+	return Expression{}, false
+}
+
+// decade reads "the 1990s", "the '80s".
+func (e *reading) decade() (Expression, bool) {
+	for i := e.from; i < e.to; i++ {
+		if tens := tens[e.word(i)]; tens > 0 && e.has("her", "his", "their") {
+			return Expression{AgeRange: &measure.Range{Low: quantity(json.Number(strconv.Itoa(tens)), "a"), High: quantity(json.Number(strconv.Itoa(tens+9)), "a")}}, true
+		}
+		if e.text.Tokens[i].Kind != text.Number || e.word(i+1) != "s" && !(e.word(i+1) == "'" && e.word(i+2) == "s") || !e.text.Joined(i+1) {
+			continue
+		}
+		digits := e.word(i)
+		year, err := strconv.Atoi(digits)
+		if err != nil || year%10 != 0 {
+			continue
+		}
+		if e.has("her", "his", "their", "my", "your") || len(digits) == 2 && e.has("mid", "early", "late") && !e.apostrophe(i) {
+			return Expression{AgeRange: &measure.Range{Low: quantity(json.Number(digits), "a"), High: quantity(json.Number(strconv.Itoa(year+9)), "a")}}, true
+		}
+		if len(digits) == 2 {
+			year = e.anchor.century(year)
+		}
+		if len(digits) == 2 || len(digits) == 4 {
+			return Expression{Period: &Period{strconv.Itoa(year), strconv.Itoa(year + 9)}}, true
+		}
+	}
+	return Expression{}, false
+}
+
+// tens are the decades of a life in words.
+var tens = map[string]int{"twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70, "eighties": 80, "nineties": 90}
+
+// apostrophe reports whether an apostrophe stands right before a token.
+func (e *reading) apostrophe(i int) bool {
+	if i == 0 || !e.text.Joined(i) {
+		return false
+	}
+	w := e.text.Word(i - 1)
+	return w == "'" || w == "’" || w == "‘"
+}
+
+// age reads "39-year-old", "72 y/o", "at age 12", "aged 79", "at 61".
+func (e *reading) age() (Expression, bool) {
+	at := e.skip(e.from, "at", "@", "the", "age", "aged", "of", "ages", "when", "he", "she", "was", "since", "by", "from", "around", "about")
+	low, high, next := e.number(at)
+	if next == at || e.text.Word(at) == "a" {
+		return Expression{}, false
+	}
+	said := e.has("age", "aged", "ages", "old")
+	unit, after := e.unit(next)
+	if e.word(next) == "y" && e.word(next+1) == "/" || e.word(next) == "yo" || e.word(next) == "y" || e.word(next) == "yof" || e.word(next) == "yom" || e.word(next) == "m" && e.word(next+2) == "o" || e.word(next) == "mo" && e.has("old") || e.word(next) == "wo" || e.word(next) == "do" {
+		said = true
+		switch e.word(next) {
+		case "mo", "m":
+			unit = "mo"
+		case "wo":
+			unit = "wk"
+		case "do":
+			unit = "d"
+		default:
+			unit = "a"
+		}
+		after = e.to
+	}
+	// "at 61", "at 11 months": an age by itself, but "at 2032" is a time.
+	bare := (e.word(e.from) == "at" || e.word(e.from) == "@") && (unit == "" && next == e.to && len(low) <= 2 && e.text.Tokens[at].Kind == text.Number || unit != "" && unit != "h" && unit != "min" && unit != "s" && after == e.to)
+	if !said && !bare {
+		return Expression{}, false
+	}
+	if unit == "" {
+		unit = "a"
+	}
+	if high != "" {
+		return Expression{AgeRange: &measure.Range{Low: quantity(low, unit), High: quantity(high, unit)}}, true
+	}
+	return Expression{Age: quantity(low, unit)}, true
+}
+
+// season reads "last summer", "Fall 2018", "winter of 2015-2016".
+func (e *reading) season() (Expression, bool) {
+	m, ok := e.find(e.seasons)
+	if !ok {
+		return Expression{}, false
+	}
+	month := firstMonth[e.seasonNames[m.ID]]
+	span := func(year int) Expression {
+		start := time.Date(year, time.Month(month), 1, 0, 0, 0, 0, time.UTC)
+		return Expression{Period: &Period{start.Format(dayForm), start.AddDate(0, 3, -1).Format(dayForm)}}
+	}
+	for i := e.from; i < e.to; i++ {
+		if year := e.year(i); year > 0 {
+			return span(year), true
+		}
+	}
+	if !e.anchor.known() {
+		return Expression{}, true
+	}
+	year, day := e.anchor.Date.Year(), e.anchor.day()
+	start := func(year int) time.Time { return time.Date(year, time.Month(month), 1, 0, 0, 0, 0, time.UTC) }
+	switch {
+	case e.has("next", "coming"):
+		for !start(year).After(day) {
+			year++
+		}
+	case e.has("last", "past", "previous"):
+		for !start(year).AddDate(0, 3, 0).Before(day) {
+			year--
+		}
+	default:
+		for start(year).After(day) {
+			year--
+		}
+	}
+	return span(year), true
+}
+
+// year reads a year in four digits, or in two after an apostrophe, at token i; 0 for none.
+func (e *reading) year(i int) int {
+	word := e.word(i)
+	if i >= e.to || e.text.Tokens[i].Kind != text.Number {
+		return 0
+	}
+	n, err := strconv.Atoi(word)
+	switch {
+	case err != nil:
+		return 0
+	case len(word) == 4 && 1850 <= n && n <= 2150:
+		return n
+	case len(word) == 2 && e.apostrophe(i):
+		return e.anchor.century(n)
+	}
+	return 0
+}
+
+// clock reads a time of day at token i, "hh:mm".
+func (e *reading) clock(i int) (string, int) {
+	switch e.word(i) {
+	case "noon", "midday":
+		return "12:00", i + 1
+	case "midnight":
+		return "00:00", i + 1
+	}
+	if i >= e.to || e.text.Tokens[i].Kind != text.Number {
+		return "", i
+	}
+	digits := e.word(i)
+	hour, err := strconv.Atoi(digits)
+	if err != nil {
+		return "", i
+	}
+	minute, next := 0, i+1
+	bare := true
+	switch {
+	case e.word(next) == ":" && e.text.Joined(next) && next+1 < e.to && e.text.Joined(next+1):
+		if minute, err = strconv.Atoi(e.word(next + 1)); err != nil {
+			return "", i
+		}
+		next, bare = next+2, false
+		if e.word(next) == ":" && e.text.Joined(next) {
+			next += 2 // seconds
+		}
+	case len(digits) == 4:
+		hour, minute, bare = hour/100, hour%100, false
+	}
+	switch half, after := e.half(next); {
+	case half != "":
+		hour %= 12
+		if half == "pm" {
+			hour += 12
+		}
+		next, bare = after, false
+	case !bare && hour >= 1 && hour < 12 && e.has("afternoon", "evening", "tonight", "night", "noon"):
+		hour += 12
+	case e.word(next) == "h" || e.word(next) == "hours" || e.word(next) == "hrs":
+		if !bare {
+			next++
+		}
+	}
+	if bare || hour > 24 || minute > 59 {
+		return "", i
+	}
+	return fmt.Sprintf("%02d:%02d", hour%24, minute), next
+}
+
+// half reads "a.m.", "pm", "p".
+func (e *reading) half(i int) (string, int) {
+	switch e.word(i) {
+	case "am", "pm":
+		return e.word(i), e.skip(i+1, ".")
+	case "a", "p":
+		if e.word(i+1) == "." && e.word(i+2) == "m" {
+			return e.word(i) + "m", e.skip(i+3, ".")
+		}
+		if e.text.Joined(i) {
+			return e.word(i) + "m", i + 1
+		}
+	case "o":
+		if e.word(i+2) == "clock" {
+			return e.half(i + 3)
+		}
+	}
+	return "", i
+}
+
+// clockAlone is a time of day without a day.
+func (e *reading) clockAlone() (Expression, bool) {
+	for i := e.from; i < e.to; i++ {
+		if clock, next := e.clock(i); next > i {
+			return Expression{Time: clock}, true
+		}
+	}
+	return Expression{}, false
+}
+
+// timed adds a time of day among tokens [from, to) to a day.
+func (e *reading) timed(d date, from, to int) Expression {
+	for i := from; i < to; i++ {
+		clock, next := e.clock(i)
+		if next == i {
+			continue
+		}
+		if e.anchor.Zone == nil {
+			return Expression{DateTime: d.String(), Time: clock}
+		}
+		at, err := time.ParseInLocation("2006-01-02T15:04", d.String()+"T"+clock, e.anchor.Zone)
+		if err == nil {
+			return Expression{DateTime: at.Format(time.RFC3339)}
+		}
+	}
+	return Expression{DateTime: d.String()}
+}
+
+// joinWords gives the expression's words, for comparison with fixed ones.
+func (e *reading) joinWords() string {
+	return strings.Join(strings.Fields(e.text.Lower[e.text.Tokens[e.from].Start:e.text.Tokens[e.to-1].End]), " ")
+}
