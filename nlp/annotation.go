@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"charthand/nlp/measure"
+	"charthand/nlp/sig"
 	"charthand/nlp/when"
 )
 
@@ -45,6 +46,7 @@ type EntityAnnotation struct {
 	Group   int              `json:"group"`
 	Normal  string           `json:"normal,omitempty"`
 	Value   *measure.Value   `json:"value,omitempty"`
+	Sig     *sig.Sig         `json:"sig,omitempty"`
 	Date    *when.Expression `json:"date,omitempty"`
 	// AssertionAnnotation is nil, and its fields absent, where no stage has judged the mention.
 	*AssertionAnnotation
@@ -90,7 +92,7 @@ func (d *Document) Annotation(id string) Annotation {
 	for i, e := range d.Entities {
 		entity := EntityAnnotation{
 			Label: e.Label, Start: d.Text.CodePoint(e.Start), End: d.Text.CodePoint(e.End), Text: d.Mention(e),
-			Score: e.Score, Group: e.Group, Normal: e.Normal, Value: e.Value, Date: e.When,
+			Score: e.Score, Group: e.Group, Normal: e.Normal, Value: e.Value, Sig: e.Sig, Date: e.When,
 		}
 		if section := e.Section; section >= 0 && len(d.Sections) > 0 {
 			entity.Section = &section

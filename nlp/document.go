@@ -9,6 +9,7 @@ import (
 
 	"charthand/nlp/measure"
 	"charthand/nlp/section"
+	"charthand/nlp/sig"
 	"charthand/nlp/text"
 	"charthand/nlp/when"
 	"charthand/note"
@@ -34,6 +35,8 @@ type Entity struct {
 	Cues []Cue
 	// Value is what a result says, nil for what is none.
 	Value *measure.Value
+	// Sig is how a drug is to be taken, nil for what is none and where the note says nothing of it.
+	Sig *sig.Sig
 	// When is what a temporal expression says, nil for what is none and for what names no time.
 	When *when.Expression
 	// Normal is the mention as concepts are compared by: never shown as the note's words.

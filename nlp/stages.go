@@ -17,10 +17,11 @@ func Understanding() (Pipeline, error) {
 	relate, errRelate := NewRelate()
 	values, errValues := NewValues()
 	dates, errDates := NewDates()
-	if err := errors.Join(errStructure, errAssert, errRelate, errValues, errDates); err != nil {
+	sigs, errSigs := NewSigs()
+	if err := errors.Join(errStructure, errAssert, errRelate, errValues, errDates, errSigs); err != nil {
 		return nil, err
 	}
-	return Pipeline{structure, assert, relate, values, dates, Group{}}, nil
+	return Pipeline{structure, assert, relate, values, dates, sigs, Group{}}, nil
 }
 
 // Group puts the mentions of one concept together: those with one label whose words are the same but for case, blanks,

@@ -24,12 +24,16 @@ func NumberAt(t *text.Text, i, limit int) (value json.Number, next int) {
 	}
 	switch word := t.Word(i); {
 	case t.Tokens[i].Kind == text.Number:
-		return digits(t, i, limit)
+		value, next := digits(t, i, limit)
+		if next < limit && t.Word(next) == "million" {
+			return times(value, "6"), next + 1
+		}
+		return value, next
 	case word == "." && i+1 < limit && t.Joined(i+1) && t.Tokens[i+1].Kind == text.Number:
 		return json.Number("0." + t.Word(i+1)), i + 2
 	case word == "point" && i+1 < limit:
 		if n, next := written(t, i+1, limit); next > i+1 {
-			return json.Number("0." + n.String()), next
+			return json.Number("0." + n.Num().String()), next
 		}
 	case fractions[word] != "":
 		return fraction(t, i, limit)
@@ -123,6 +127,10 @@ func written(t *text.Text, i, limit int) (*big.Rat, int) {
 			part = max(part, 1) * 100
 		case word == "thousand" && next > i:
 			total, part = total+max(part, 1)*1000, 0
+		case word == "and" && next > i && (t.Word(next-1) == "hundred" || t.Word(next-1) == "thousand") && next+1 < limit:
+			if _, more := words[t.Word(next+1)]; !more {
+				return big.NewRat(total+part, 1), next
+			}
 		default:
 			return big.NewRat(total+part, 1), next
 		}
@@ -140,6 +148,9 @@ func withFraction(t *text.Text, n *big.Rat, next, limit int) (json.Number, int) 
 	joined := at > next && t.Word(next) == "-"
 	if at < limit && (t.Word(at) == "a" || t.Word(at) == "one") && at > next && !joined {
 		at++
+		if at < limit && t.Word(at) == "-" {
+			at++
+		}
 	}
 	if at < limit {
 		if part := fractions[strings.TrimSuffix(t.Word(at), "s")]; part != "" && t.Tokens[at].Kind == text.Word {

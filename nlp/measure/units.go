@@ -81,7 +81,7 @@ func (u *Units) composed(t *text.Text, i, limit int) (code string, next int) {
 			return code, next
 		}
 		part, ok := u.base.Longest(t, after, limit)
-		if !ok {
+		if !ok || t.Word(next) == "per" && u.codes[part.ID] == "ng" { // "500 mg per NG tube"
 			return code, next
 		}
 		code, next = code+"/"+u.codes[part.ID], part.To

@@ -126,6 +126,8 @@ def parts(answer: str) -> frozenset[str]:
             key, _, value = part.partition("=")
             if key == "ratio":
                 value = value.replace(":", "/")
+            if key == "offset" and value.endswith(" h"):
+                value = f"{int(value[:-2]) * 60} min"
             found.add(f"{number or ''}{key}={_number(value)}")
     return frozenset(found)
 

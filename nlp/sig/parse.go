@@ -1,0 +1,441 @@
+package sig
+
+import (
+	"encoding/json"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"charthand/nlp/measure"
+	"charthand/nlp/text"
+)
+
+// Read reads the sig that stands at tokens [from, to), nil where nothing of it is understood.
+func (r *Reader) Read(t *text.Text, from, to int) *Sig {
+	p := &parser{Reader: r, text: t, from: from, to: to}
+	p.begin(from)
+	for i := from; i < to; {
+		i = p.next(i)
+	}
+	p.close(to)
+	if len(p.steps) == 0 {
+		return nil
+	}
+	if len(p.steps) > 1 {
+		for i := range p.steps {
+			p.steps[i].Sequence = i + 1
+		}
+	}
+	return &Sig{Dosage: p.steps}
+}
+
+// amount is a quantity, or a range of two, with its unit.
+type amount struct {
+	low, high json.Number
+	unit      string
+}
+
+func (a amount) empty() bool { return a.low == "" }
+
+// step is a Dosage on its way.
+type step struct {
+	start         int // token
+	mass          amount
+	count         amount // of forms: tablets, puffs
+	strength      amount
+	rate          amount
+	form          string // a form was named without a number
+	repeat        Repeat
+	route         *measure.CodeableConcept
+	asNeeded      bool
+	reason        string
+	max           *measure.Ratio
+	timed, filled bool
+}
+
+// parser reads one sig.
+type parser struct {
+	*Reader
+	text     *text.Text
+	from, to int
+	step     step
+	steps    []Dosage
+	named    []string // the days of the week of all steps
+	reason   int      // the token after the last "for" that nothing has followed, 0 for none
+}
+
+func (p *parser) word(i int) string {
+	if i >= p.from && i < p.to {
+		return p.text.Word(i)
+	}
+	return ""
+}
+
+// is reports whether the word at a token is one of some.
+func (p *parser) is(i int, words ...string) bool {
+	word := p.word(i)
+	for _, w := range words {
+		if w == word && w != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parser) begin(i int) { p.step = step{start: i} }
+
+// close ends the step before token i, if it says anything.
+func (p *parser) close(i int) {
+	if p.step.filled {
+		p.steps = append(p.steps, p.step.dosage(strings.TrimSpace(p.text.Body[p.text.Tokens[p.step.start].Start:p.text.Tokens[max(i-1, p.step.start)].End])))
+	}
+	p.begin(i)
+}
+
+// next reads what stands at token i, and gives the token after it.
+func (p *parser) next(i int) int {
+	if m, ok := p.then.Longest(p.text, i, p.to); ok {
+		if p.step.timed || p.step.dosed() {
+			p.close(i)
+			p.step.start = m.To
+		}
+		return m.To
+	}
+	if m, ok := p.asides.Longest(p.text, i, p.to); ok {
+		return p.pass(m.To)
+	}
+	for _, try := range []func(int) int{p.maximum, p.prn, p.over, p.course, p.times, p.every, p.onceOnly, p.offset, p.weekday, p.clock, p.frequency, p.route, p.eventTiming, p.amount} {
+		if next := try(i); next > i {
+			p.step.filled = true
+			p.reason = 0
+			return next
+		}
+	}
+	if p.is(i, "for") {
+		p.reason = i + 1
+	}
+	if m, ok := p.forms.Longest(p.text, i, p.to); ok && !p.step.mass.empty() && p.step.count.empty() {
+		p.step.form = p.formCodes[m.ID]
+		return m.To
+	}
+	return i + 1
+}
+
+// pass gives the token after what is no part of the sig: the next comma, bracket or full stop.
+func (p *parser) pass(i int) int {
+	for i < p.to && !(p.text.Tokens[i].Kind == text.Sign && strings.IndexByte(",;.)", p.text.Body[p.text.Tokens[i].Start]) >= 0) {
+		i++
+	}
+	return i
+}
+
+// dosed reports whether a step says how much.
+func (s *step) dosed() bool { return !s.mass.empty() || !s.count.empty() || !s.rate.empty() }
+
+// number reads a number or a range of two, with the same number again in brackets: "one (1)".
+func (p *parser) number(i int) (low, high json.Number, next int) {
+	if p.is(i, "a", "an") && i+1 < p.to {
+		if p.is(i+1, "half", "quarter") {
+			low, next = measure.NumberAt(p.text, i+1, p.to)
+			return low, "", p.skipA(next)
+		}
+		if _, ok := p.forms.Longest(p.text, i+1, p.to); ok {
+			return "1", "", i + 1
+		}
+		return "", "", i
+	}
+	low, next = measure.NumberAt(p.text, i, p.to)
+	if next == i {
+		return "", "", i
+	}
+	if p.is(next, "of") && p.is(next+1, "a", "an") {
+		next += 2
+	}
+	next = p.skipA(next)
+	next = p.repeated(next)
+	if p.is(next, "-", "–", "to", "or") {
+		if second, after := measure.NumberAt(p.text, next+1, p.to); after > next+1 {
+			return low, second, p.repeated(after)
+		}
+	}
+	return low, "", next
+}
+
+// skipA passes over the article in "half a tablet".
+func (p *parser) skipA(i int) int {
+	if i > p.from && p.is(i-1, "half", "quarter") && p.is(i, "a", "of", "an") {
+		i++
+		if p.is(i, "a") {
+			i++
+		}
+	}
+	return i
+}
+
+// repeated passes over a number in brackets.
+func (p *parser) repeated(i int) int {
+	if p.is(i, "(") && i+2 < p.to {
+		if _, next := measure.NumberAt(p.text, i+1, p.to); next > i+1 && p.is(next, ")") {
+			return next + 1
+		}
+	}
+	return i
+}
+
+// timeUnit reads a unit of time.
+func (p *parser) timeUnit(i int) (string, int) {
+	if p.is(i, "-") {
+		i++
+	}
+	if p.is(i, "night", "nights") {
+		return "d", i + 1
+	}
+	unit, next := p.units.At(p.text, i, p.to)
+	switch unit {
+	case "s", "min", "h", "d", "wk", "mo", "a":
+		return unit, p.bracketed(next)
+	}
+	return "", i
+}
+
+// bracketed passes over "(s)" of "hour(s)".
+func (p *parser) bracketed(i int) int {
+	if p.is(i, "(") && p.is(i+1, "s") && p.is(i+2, ")") {
+		return i + 3
+	}
+	return i
+}
+
+// amount reads how much is given, how strong it is or how fast.
+func (p *parser) amount(i int) int {
+	low, high, next := p.number(i)
+	if next == i {
+		return i
+	}
+	if m, ok := p.forms.Longest(p.text, p.adjectives(next), p.to); ok {
+		return p.counted(amount{low, high, p.formCodes[m.ID]}, i, m.To)
+	}
+	if after := p.ofStrength(amount{low, high, ""}, next); after > next {
+		return after
+	}
+	unit, after := p.units.At(p.text, next, p.to)
+	if unit == "" {
+		return i
+	}
+	switch unit {
+	case "s", "min", "h", "d", "wk", "mo", "a", "[degF]", "Cel", "mm[Hg]", "/min", "cm", "m", "[in_i]", "[ft_i]", "[oz_av]", "[lb_av]", "kg", "deg":
+		return i
+	case "U", "unit":
+		unit = "[iU]"
+	}
+	unit = strings.Replace(unit, "U/", "[iU]/", 1)
+	unit = strings.ReplaceAll(unit, "[i[iU]", "[iU]")
+	quantity := amount{low, high, unit}
+	if p.is(after, "/") && p.text.Joined(after) { // "400 mg/5 mL"
+		if per, end := measure.NumberAt(p.text, after+1, p.to); end > after+1 {
+			if volume, last := p.units.At(p.text, end, p.to); volume != "" {
+				p.step.strength = amount{quotient(low, per), "", unit + "/" + volume}
+				return last
+			}
+		}
+	}
+	return p.measured(quantity, i, after)
+}
+
+// ofStrength reads what follows a number of forms: "one [325 mg tablet]", "2 [of the 5 mg tablets]", "2 [x 500 mg tablets]".
+func (p *parser) ofStrength(count amount, i int) int {
+	at := i
+	for p.is(at, "of", "the", "x", "a") {
+		at++
+	}
+	strength, next := measure.NumberAt(p.text, at, p.to)
+	if next == at {
+		return i
+	}
+	unit, after := p.units.At(p.text, next, p.to)
+	if unit == "" || isVolume(unit) {
+		return i
+	}
+	m, ok := p.forms.Longest(p.text, p.adjectives(after), p.to)
+	if !ok {
+		return i
+	}
+	p.again(i, p.step.count)
+	count.unit = p.formCodes[m.ID]
+	p.step.count, p.step.strength = count, amount{strength, "", unit}
+	return m.To
+}
+
+// adjectives passes over the word between a number and a form: "1 DS tab", "2 chewable tablets".
+func (p *parser) adjectives(i int) int {
+	for skip := range 3 {
+		if _, ok := p.forms.Longest(p.text, i+skip, p.to); ok {
+			return i + skip
+		}
+		if i+skip >= p.to || p.text.Tokens[i+skip].Kind != text.Word {
+			break
+		}
+		if unit, next := p.units.At(p.text, i+skip, p.to); unit != "" && next > i+skip && unit != "d" {
+			break
+		}
+	}
+	return i
+}
+
+// counted takes in a number of tablets, puffs, drops.
+func (p *parser) counted(count amount, i, next int) int {
+	if count.unit == "{dose}" {
+		if n, err := strconv.Atoi(string(count.low)); err == nil && count.high == "" {
+			p.step.repeat.Count = n
+			p.step.timed = true
+		}
+		return next
+	}
+	p.again(i, p.step.count)
+	if p.step.count.empty() {
+		p.step.count = count
+	}
+	return next
+}
+
+// again begins a new step where a dose is named and the step has one already, and says when.
+func (p *parser) again(i int, had amount) {
+	if p.step.timed && (!had.empty() || p.step.dosed() && p.step.form == "") {
+		if p.step.strength.empty() && p.step.count.empty() && !p.step.mass.empty() && had.empty() {
+			return // "50 mg daily, 1 tab"
+		}
+		p.close(i)
+	}
+}
+
+// measured takes in a mass, a volume, a strength or a rate.
+func (p *parser) measured(quantity amount, i, next int) int {
+	perWeight := strings.Contains(quantity.unit, "/kg")
+	switch {
+	case strings.HasSuffix(quantity.unit, "/h") || strings.HasSuffix(quantity.unit, "/min"):
+		if m, ok := p.forms.Longest(p.text, next, p.to); ok {
+			p.step.strength, p.step.form = quantity, p.formCodes[m.ID]
+			return m.To
+		}
+		p.again(i, p.step.rate)
+		if !p.step.rate.empty() || p.step.dosed() && p.step.timed {
+			p.close(i)
+		}
+		p.step.rate = quantity
+		return next
+	case strings.HasSuffix(quantity.unit, "/d") && !perWeight:
+		quantity.unit = strings.TrimSuffix(quantity.unit, "/d")
+		if !p.divided(next) {
+			p.setFrequency(1, 0, "1", "", "d")
+		}
+	case quantity.unit == "%" || quantity.unit == "mg/mL" || strings.HasSuffix(quantity.unit, "/mL"):
+		p.step.strength = quantity
+		return next
+	case quantity.unit == "{dose}":
+		return next
+	}
+	quantity.unit = strings.TrimSuffix(quantity.unit, "/{dose}")
+	if p.is(next, "/") && p.is(next+1, "dose") {
+		next += 2
+	}
+	if p.is(next, "total") || p.is(next, "each") && p.step.strength.empty() && p.inBrackets(i) {
+		if p.is(next, "each") {
+			p.step.strength = quantity
+		}
+		return next + 1
+	}
+	if !p.step.count.empty() && p.inBrackets(i) {
+		if p.step.strength.empty() {
+			p.step.strength = quantity
+		}
+		return next
+	}
+	if p.diluent(i) {
+		return next
+	}
+	p.again(i, p.step.mass)
+	if !p.step.mass.empty() && p.step.count.empty() && p.step.form != "" && p.step.strength.empty() && isVolume(quantity.unit) {
+		p.step.strength = p.step.mass
+	}
+	p.step.mass = quantity
+	return next
+}
+
+func isVolume(unit string) bool { return unit == "mL" || unit == "L" }
+
+// divided reports whether "in 3 divided doses" follows.
+func (p *parser) divided(i int) bool {
+	for j := i; j < min(i+6, p.to); j++ {
+		if p.is(j, "divided") {
+			return true
+		}
+	}
+	return false
+}
+
+// inBrackets reports whether token i stands right after an opening bracket.
+func (p *parser) inBrackets(i int) bool { return p.is(i-1, "(", "[") }
+
+// diluent reports whether an amount is that of the fluid that a drug is given in.
+func (p *parser) diluent(i int) bool {
+	return (p.is(i-1, "in") || p.is(i-1, "with")) && p.step.dosed()
+}
+
+// quotient divides two numbers.
+func quotient(a, b json.Number) json.Number {
+	x, okX := new(big.Rat).SetString(string(a))
+	y, okY := new(big.Rat).SetString(string(b))
+	if !okX || !okY || y.Sign() == 0 {
+		return a
+	}
+	s := x.Quo(x, y).FloatString(6)
+	return json.Number(strings.TrimSuffix(strings.TrimRight(s, "0"), "."))
+}
+
+func (a amount) quantity() *measure.Quantity { return measure.NewQuantity(a.low, a.unit) }
+
+func (a amount) rangeOf() *measure.Range {
+	return &measure.Range{Low: measure.NewQuantity(a.low, a.unit), High: measure.NewQuantity(a.high, a.unit)}
+}
+
+// dosage makes the Dosage of a step.
+func (s *step) dosage(words string) Dosage {
+	d := Dosage{Text: words, Route: s.route, MaxDosePerPeriod: s.max}
+	dose, strength := s.mass, s.strength
+	if !s.count.empty() {
+		if dose.low != "" && dose.high == "" && strength.empty() && !isVolume(dose.unit) {
+			strength = dose
+		}
+		dose = s.count
+	}
+	var both DoseAndRate
+	if !dose.empty() {
+		if dose.high == "" {
+			both.DoseQuantity = dose.quantity()
+		} else {
+			both.DoseRange = dose.rangeOf()
+		}
+	}
+	if !s.rate.empty() {
+		if s.rate.high == "" {
+			both.RateQuantity = s.rate.quantity()
+		} else {
+			both.RateRange = s.rate.rangeOf()
+		}
+	}
+	if both != (DoseAndRate{}) {
+		d.DoseAndRate = []DoseAndRate{both}
+	}
+	if !strength.empty() {
+		d.Strength = strength.quantity()
+	}
+	if s.timed {
+		d.Timing = &Timing{s.repeat}
+	}
+	if s.reason != "" {
+		d.AsNeededCodeableConcept = &measure.CodeableConcept{Text: s.reason}
+	} else {
+		d.AsNeededBoolean = s.asNeeded
+	}
+	return d
+}

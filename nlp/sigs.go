@@ -1,0 +1,75 @@
+package nlp
+
+import (
+	"context"
+	"strings"
+
+	"charthand/nlp/sig"
+	"charthand/nlp/text"
+)
+
+// Sigs is the stage that reads how each drug is to be taken, from the words after its name. It fills Sig.
+type Sigs struct {
+	reader *sig.Reader
+}
+
+// NewSigs makes the stage, with the words inside the binary.
+func NewSigs() (*Sigs, error) {
+	reader, err := sig.Default()
+	if err != nil {
+		return nil, err
+	}
+	return &Sigs{reader}, nil
+}
+
+// The labels of drugs (MACCROBAT, n2c2 2018).
+var drugLabels = map[string]bool{"Medication": true, "Drug": true}
+
+// Annotate implements Annotator.
+func (s *Sigs) Annotate(_ context.Context, d *Document) error {
+	sentence := 0
+	for i := range d.Entities {
+		e := &d.Entities[i]
+		if !drugLabels[e.Label] {
+			continue
+		}
+		from := d.Words.At(e.End-1) + 1
+		for sentence < len(d.Sentences) && d.Sentences[sentence].To < from {
+			sentence++
+		}
+		if to := s.end(d, i, from, sentence); from < to {
+			e.Sig = s.reader.Read(d.Words, from, to)
+		}
+	}
+	return nil
+}
+
+// end gives the token before which the words about drug i end: the next drug, or what ends its sentence and is no part of a sig.
+func (s *Sigs) end(d *Document, i, from, sentence int) int {
+	to := len(d.Words.Tokens)
+	if sentence < len(d.Sentences) {
+		to = d.Sentences[sentence].To
+	}
+	// A line of a list of drugs is cut at its full stops, but goes on.
+	for next := sentence + 1; next < len(d.Sentences) && next < sentence+4; next++ {
+		run := d.Sentences[next]
+		if d.Words.Tokens[run.From].Line != d.Words.Tokens[run.From-1].Line {
+			break
+		}
+		to = run.To
+	}
+	for j := i + 1; j < len(d.Entities); j++ {
+		if drugLabels[d.Entities[j].Label] && d.Entities[j].Start >= d.Entities[i].End {
+			to = min(to, d.Words.At(d.Entities[j].Start))
+			break
+		}
+	}
+	to = min(to, from+maxSig)
+	for to > from && d.Words.Tokens[to-1].Kind == text.Sign && strings.IndexByte(",;-", d.Words.Body[d.Words.Tokens[to-1].Start]) >= 0 {
+		to--
+	}
+	return to
+}
+
+// maxSig bounds the words about one drug, in tokens.
+const maxSig = 80
