@@ -40,6 +40,7 @@ const (
 	forward  looks = "forward"
 	backward looks = "backward"
 	either   looks = "either"
+	both     looks = "both"
 	answer   looks = "answer"
 )
 
@@ -239,8 +240,8 @@ func (c *compiler) looks(at string, l looks) looks {
 	if l == "" {
 		return forward
 	}
-	if !slices.Contains([]looks{forward, backward, either, answer}, l) {
-		c.fault("%s.looks: %q is none of forward, backward, either, answer", at, l)
+	if !slices.Contains([]looks{forward, backward, either, both, answer}, l) {
+		c.fault("%s.looks: %q is none of forward, backward, either, both, answer", at, l)
 	}
 	return l
 }

@@ -42,7 +42,7 @@ func (s *sweep) sentence(run text.Run, in Section, targets []Target, judged []Ju
 		judged[i] = Judgement{Kind: s.rules.kinds[target.Label], Experiencer: Patient}
 	}
 	s.gather(run, in, targets, judged)
-	s.settleEither()
+	s.settleEither(run)
 	s.pass(targets, judged, forward)
 	s.pass(targets, judged, backward)
 	for i := range targets {
@@ -134,7 +134,7 @@ func (s *sweep) gatherAt(run text.Run, limit, i int, signs, family bool, verb *b
 			*verb = *verb || pastVerbs[word]
 		}
 	case text.Number:
-		if *verb && s.pastYear(i) {
+		if (*verb || s.bareYear(run, i)) && s.pastYear(i) {
 			s.events = append(s.events, event{from: i, to: i + 1, cue: s.rules.pastYear, looks: backward, reach: toNext})
 		}
 	}
@@ -143,6 +143,15 @@ func (s *sweep) gatherAt(run text.Run, limit, i int, signs, family bool, verb *b
 
 // pastVerbs tell of what was, where a year follows.
 var pastVerbs = map[string]bool{"had": true, "suffered": true, "underwent": true, "sustained": true, "hospitalized": true, "treated": true, "experienced": true, "survived": true, "developed": true}
+
+// bareYear reports whether a year dates what stands right before it: "(2012)", "pancreatitis in 2018".
+func (s *sweep) bareYear(run text.Run, i int) bool {
+	if n := len(s.events); n == 0 || i == run.From {
+		return false
+	}
+	before := s.text.Word(i - 1)
+	return before == "(" || before == "in" && i-1 > run.From && s.endsNear(i-1)
+}
 
 // pastYear reports whether a number is a year before the note's.
 func (s *sweep) pastYear(i int) bool {
@@ -176,6 +185,10 @@ func (s *sweep) answers(run text.Run, m text.Match) (reach, bool) {
 	if m.From == run.From {
 		return "", false
 	}
+	before := s.text.Tokens[m.From-1]
+	if s.text.Tokens[m.From].Kind == text.Sign && m.To > m.From+1 { // "(-)" answers a word of its own
+		return toNext, before.Kind != text.Sign
+	}
 	if m.To < run.To {
 		after := s.text.Tokens[m.To]
 		if m.To+1 < run.To && s.text.Joined(m.To) && s.text.Joined(m.To+1) && s.text.Tokens[m.To+1].Kind == text.Number {
@@ -187,19 +200,27 @@ func (s *sweep) answers(run text.Run, m text.Match) (reach, bool) {
 			}
 		}
 	}
-	before := s.text.Tokens[m.From-1]
-	if s.text.Tokens[m.From].Kind == text.Sign { // "(-)" answers a word of its own
-		return toNext, before.Kind != text.Sign
-	}
-	if n := len(s.events); n > 0 && s.events[n-1].kind == targetEvent && s.endsAt(m.From) {
+	if n := len(s.events); n > 0 && s.events[n-1].kind == targetEvent && s.endsNear(m.From) {
 		return toNext, true
 	}
-	return toSentence, before.Kind == text.Sign && strings.IndexByte(":-?=(", s.text.Body[before.Start]) >= 0
+	return toSentence, s.text.Tokens[m.From].Kind != text.Sign && before.Kind == text.Sign && strings.IndexByte(":-?=(|", s.text.Body[before.Start]) >= 0
 }
 
-// endsAt reports whether nothing but the last mention's own words stands between its first word and a token.
-func (s *sweep) endsAt(i int) bool {
-	return int(s.text.Tokens[i-1].End) <= s.lastEnd
+// endsNear reports whether the last mention ends right before a token, but for a word or two ("MRSA screen neg").
+func (s *sweep) endsNear(i int) bool {
+	for back := range 3 {
+		at := i - 1 - back
+		if at < 0 {
+			return false
+		}
+		if int(s.text.Tokens[at].End) <= s.lastEnd {
+			return true
+		}
+		if s.text.Tokens[at].Kind != text.Word || s.text.Tokens[i].Kind == text.Sign {
+			return false
+		}
+	}
+	return false
 }
 
 // itemSign reports whether a sign stands before an item of a list.
@@ -233,8 +254,17 @@ func (s *sweep) addRelative(run text.Run, m text.Match, family bool) {
 	if s.endsBefore(s.rules.tellers, run, m.From) {
 		return
 	}
-	after := m.To
-	for after < run.To && after < m.To+4 {
+	told := len(s.events) > 0 && s.events[len(s.events)-1].kind != cueEvent || s.met(targetEvent)
+	if told && (s.endsBefore(s.rules.of, run, m.From) || s.signBefore(run, m.From, "(|")) {
+		s.addCue(m, backward, toPhrase) // "colon cancer in an aunt", "diabetes (father)"
+		return
+	}
+	if m.To < run.To && s.text.Tokens[m.To].Kind == text.Sign && strings.IndexByte(":-=", s.text.Body[s.text.Tokens[m.To].Start]) >= 0 && !s.text.Joined(m.To+min(1, run.To-1-m.To)) ||
+		m.To < run.To && s.text.Body[s.text.Tokens[m.To].Start] == ':' {
+		s.addCue(m, forward, toSentence) // "Mom: HTN"
+		return
+	}
+	for after := m.To; after < run.To && after < m.To+4; after++ {
 		if _, tells := s.rules.telling.Longest(s.text, after, run.To); tells && !family {
 			return
 		}
@@ -242,24 +272,33 @@ func (s *sweep) addRelative(run text.Run, m text.Match, family bool) {
 			s.addCue(m, forward, toSentence)
 			return
 		}
-		if token := s.text.Tokens[after]; token.Kind == text.Sign && strings.IndexByte("(,:-", s.text.Body[token.Start]) < 0 {
+		if token := s.text.Tokens[after]; token.Kind == text.Sign && (family || strings.IndexByte("(,:-", s.text.Body[token.Start]) < 0) {
 			break
 		}
-		if family && s.text.Tokens[after].Kind == text.Sign {
-			break
-		}
-		after++
 	}
-	possessive := strings.HasSuffix(s.text.Body[:s.text.Tokens[m.To-1].End], "'s")
-	of := s.endsBefore(s.rules.of, run, m.From) || m.From > run.From && s.text.Tokens[m.From-1].Kind == text.Sign && strings.IndexByte("(-:", s.text.Body[s.text.Tokens[m.From-1].Start]) >= 0 && m.From-1 > run.From && len(s.events) > 0
 	switch {
-	case possessive:
+	case strings.HasSuffix(s.text.Body[:s.text.Tokens[m.To-1].End], "'s"):
 		s.addCue(m, forward, toPhrase)
-	case of:
+	case told && s.signBefore(run, m.From, "-:"):
 		s.addCue(m, backward, toPhrase)
 	case family:
 		s.addCue(m, forward, toSentence)
 	}
+}
+
+// met reports whether an event of a kind has been met in the sentence.
+func (s *sweep) met(kind eventKind) bool {
+	for i := len(s.events) - 1; i >= 0 && i >= len(s.events)-4; i-- {
+		if s.events[i].kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// signBefore reports whether one of some signs stands right before a token.
+func (s *sweep) signBefore(run text.Run, i int, signs string) bool {
+	return i > run.From && s.text.Tokens[i-1].Kind == text.Sign && strings.IndexByte(signs, s.text.Body[s.text.Tokens[i-1].Start]) >= 0
 }
 
 // maxBefore bounds how many tokens endsBefore looks back.
@@ -277,13 +316,17 @@ func (s *sweep) endsBefore(l *text.Lexicon, run text.Run, i int) bool {
 
 // settleEither makes each cue that looks either way look forward where a mention follows within a few plain words, else
 // backward.
-func (s *sweep) settleEither() {
+func (s *sweep) settleEither(run text.Run) {
 	for i := range s.events {
 		e := &s.events[i]
 		if e.kind != cueEvent || e.looks != either {
 			continue
 		}
 		e.looks = backward
+		if e.from == run.From && e.to < run.To {
+			e.looks = forward
+			continue
+		}
 		if i+1 < len(s.events) && s.events[i+1].kind == targetEvent && s.events[i+1].from-e.to <= 3 {
 			e.looks = forward
 			for j := e.to; j < s.events[i+1].from; j++ {
@@ -297,6 +340,9 @@ func (s *sweep) settleEither() {
 
 // turns are words after which a cue no longer speaks of what follows.
 var turns = map[string]bool{"and": true, "with": true, "by": true, "after": true, "on": true, "or": true, "in": true, "at": true, "from": true}
+
+// unnamed is the relative that is not named; a cue that names one says more.
+const unnamed = "FAMMEMB"
 
 // pass sweeps the events one way and gives each mention what the open scopes say.
 func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
@@ -312,14 +358,14 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
 		case cueEvent:
 			c := &s.rules.cues[e.cue]
 			closing := c.ends
-			if e.looks == way {
+			if e.looks == way || e.looks == both {
 				closing |= c.says
 			}
 			for b := range open {
 				if closing&(1<<b) != 0 {
 					open[b] = 0
 				}
-				if e.looks == way && c.says&(1<<b) != 0 {
+				if (e.looks == way || e.looks == both) && c.says&(1<<b) != 0 {
 					open[b] = i + 1
 				}
 			}
@@ -330,7 +376,11 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
 				}
 			}
 			if s.text.Body[s.text.Tokens[e.from].Start] == ';' {
-				clear(open[:numScopes-1])
+				for b := range numScopes - 1 {
+					if open[b] > 0 && !s.introduces(&s.events[open[b]-1]) {
+						open[b] = 0
+					}
+				}
 			}
 		case sheEvent, heEvent:
 			if at := open[numScopes-1]; at > 0 {
@@ -339,16 +389,34 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
 				}
 			}
 		case targetEvent:
-			s.apply(&open, &judged[e.target])
+			s.apply(&open, &judged[e.target], s.joins(targets[e.target], way))
 		}
 	}
+}
+
+// introduces reports whether a colon follows a cue: what comes is a list, whatever parts its items.
+func (s *sweep) introduces(e *event) bool {
+	return e.to < len(s.text.Tokens) && s.text.Body[s.text.Tokens[e.to].Start] == ':'
+}
+
+// joins reports whether a mention is joined to the next one, looked at one way, by a slash or an "or".
+func (s *sweep) joins(t Target, way looks) bool {
+	at := s.text.At(t.End-1) + 1
+	if way == backward {
+		at = s.text.At(t.Start) - 1
+	}
+	if at < 0 || at >= len(s.text.Tokens) {
+		return false
+	}
+	word := s.text.Word(at)
+	return word == "/" || word == "or" || word == "nor" || way == backward && word == "and"
 }
 
 // adjacent reports whether a break stands right beside a cue: "AKI, resolved".
 func (s *sweep) adjacent(b, cue *event) bool { return b.to == cue.from || b.from == cue.to }
 
 // apply gives a mention what the open scopes say.
-func (s *sweep) apply(open *[numScopes]int, j *Judgement) {
+func (s *sweep) apply(open *[numScopes]int, j *Judgement, joins bool) {
 	for b := range open {
 		if open[b] == 0 {
 			continue
@@ -358,13 +426,13 @@ func (s *sweep) apply(open *[numScopes]int, j *Judgement) {
 		if !c.bears(j.Kind) {
 			continue
 		}
-		if e.reach == toNext {
+		if e.reach == toNext && !joins {
 			open[b] = 0
 		}
 		bit := scopes(1) << b
 		switch bit {
 		case who:
-			if j.Experiencer != Patient {
+			if j.Experiencer != Patient && (j.Experiencer != unnamed || c.who == unnamed) {
 				continue
 			}
 			j.Experiencer = c.who
@@ -414,6 +482,9 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 		}
 	}
 	f := j.Flags
+	if j.goesOn {
+		f &^= Planned
+	}
 	if f&Historical != 0 && f&Resolved == 0 {
 		chronic := false
 		s.rules.chronic.Find(s.text, first, end, func(text.Match) { chronic = true })

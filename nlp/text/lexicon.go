@@ -44,7 +44,7 @@ func (l *Lexicon) Add(pattern string, id int) error {
 		return err
 	}
 	for _, phrase := range phrases {
-		t := New(strings.ToLower(phrase))
+		t := New(phrase)
 		if len(t.Tokens) == 0 || len(t.Tokens) > maxPhrase {
 			return fmt.Errorf("%q: a phrase has 1 to %d words", pattern, maxPhrase)
 		}

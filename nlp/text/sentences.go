@@ -111,6 +111,9 @@ func (t *Text) goesOn(i, width int) bool {
 // denies begin a line of a list of what is not there.
 var denies = set("no denies denied not none negative positive")
 
+// replies answer a question in a template ("Fever? No.").
+var replies = set("no none never yes not denies absent present nope")
+
 // bullet reports whether token i begins an item of a list: "-", "*", "•", "[ ]", "+", "1.", "2)".
 func (t *Text) bullet(i int) bool {
 	switch t.Tokens[i].Kind {
@@ -134,7 +137,7 @@ func (t *Text) stops(from, i int) bool {
 	apart := !t.Joined(i)
 	switch t.Body[t.Tokens[stop].Start] {
 	case '?', '!':
-		return apart && t.Joined(stop)
+		return apart && t.Joined(stop) && !replies[t.Word(i)]
 	case '.':
 	default:
 		return false
