@@ -144,6 +144,9 @@ func Read(data []byte) (*Rules, error) {
 		if rule.Who != "" {
 			made.says |= who
 		}
+		if made.says == 0 && rule.Looks == "" {
+			made.looks = both // it ends what is open whichever way it was opened
+		}
 		lexicon := c.rules.lexicon
 		if made.looks == answer {
 			lexicon = c.rules.answers

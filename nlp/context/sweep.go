@@ -358,6 +358,9 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
 		case cueEvent:
 			c := &s.rules.cues[e.cue]
 			closing := c.ends
+			if c.says == 0 && e.looks != way && e.looks != both {
+				closing = 0
+			}
 			if e.looks == way || e.looks == both {
 				closing |= c.says
 			}

@@ -13,7 +13,7 @@ type Run struct{ From, To int }
 // abbreviations end in a point that ends no sentence. Those of the second list may end one, where a capital follows.
 var (
 	titles = set(`dr mr mrs ms prof st vs eg ie e.g i.e approx viz cf ca fig figs sgt lt jr sr rev dept resp incl esp min max temp diff neg pos dx hx tx rx sx wt ht
-		gen med surg resid attn ref al c.f p.o.s`)
+		gen med surg pat mat resid attn ref al c.f p.o.s`)
 	endings = set(`a.m p.m am pm etc b.i.d t.i.d q.i.d q.d q.o.d q.h.s h.s p.o p.r.n a.c p.c i.v i.m s.q s.c p.r n.p.o o.d o.s o.u q.a.m q.p.m q.h m.d d.o ph.d r.n u.s l.v
 		cc mg ml cm mm kg lb lbs oz hr hrs sec mos yrs yr wks wk inc tab tabs cap caps`)
 	// joining words do not end a sentence, so a line that ends in one goes on.
