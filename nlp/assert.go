@@ -10,7 +10,11 @@ import (
 // stays unjudged.
 type Assert struct {
 	rules *clinical.Rules
+	roles roles
 }
+
+// kinds is what the roles are to the rules; all others are not judged.
+var kinds = map[role]clinical.Kind{problemRole: clinical.Problem, drugRole: clinical.Drug, procedureRole: clinical.Procedure, testRole: clinical.Test}
 
 // NewAssert makes the stage, with the rules inside the binary.
 func NewAssert() (*Assert, error) {
@@ -18,14 +22,22 @@ func NewAssert() (*Assert, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Assert{rules}, nil
+	roles, err := defaultRoles()
+	if err != nil {
+		return nil, err
+	}
+	return &Assert{rules, roles}, nil
 }
 
 // Annotate implements Annotator.
 func (a *Assert) Annotate(_ context.Context, d *Document) error {
 	targets := make([]clinical.Target, len(d.Entities))
 	for i, e := range d.Entities {
-		targets[i] = clinical.Target{Span: e.Span, Label: e.Label}
+		kind, judged := kinds[a.roles[e.Label]]
+		if !judged {
+			kind = clinical.Unjudged
+		}
+		targets[i] = clinical.Target{Span: e.Span, Kind: kind}
 	}
 	sections := make([]clinical.Section, len(d.Sections))
 	for i, s := range d.Sections {
@@ -36,7 +48,7 @@ func (a *Assert) Annotate(_ context.Context, d *Document) error {
 		year = d.Date.Year()
 	}
 	for i, j := range a.rules.Judge(d.Words, year, d.Sentences, sections, targets) {
-		if j.Kind == clinical.Unjudged {
+		if targets[i].Kind == clinical.Unjudged {
 			continue
 		}
 		is := func(f clinical.Flags) bool { return j.Flags&f != 0 }

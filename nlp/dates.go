@@ -10,6 +10,7 @@ import (
 // Dates is the stage that reads temporal expressions: dates, periods, ages, durations, times told from an event. It fills When.
 type Dates struct {
 	reader *when.Reader
+	roles  roles
 }
 
 // NewDates makes the stage, with the words inside the binary.
@@ -18,18 +19,19 @@ func NewDates() (*Dates, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dates{reader}, nil
+	roles, err := defaultRoles()
+	if err != nil {
+		return nil, err
+	}
+	return &Dates{reader, roles}, nil
 }
-
-// The labels of temporal expressions (MACCROBAT).
-var timeLabels = map[string]bool{"Date": true, "Time": true, "Duration": true, "Age": true}
 
 // Annotate implements Annotator.
 func (s *Dates) Annotate(_ context.Context, d *Document) error {
 	var spans []text.Span
 	var places []int
 	for i, e := range d.Entities {
-		if timeLabels[e.Label] {
+		if role := s.roles[e.Label]; role == timeRole || role == durationRole {
 			spans, places = append(spans, e.Span), append(places, i)
 		}
 	}

@@ -11,6 +11,13 @@ import (
 type Relate struct {
 	linker *relate.Linker
 	rules  *relate.Rules
+	roles  roles
+}
+
+// inRelations is what the roles are to the rules.
+var inRelations = map[role]relate.Role{
+	problemRole: relate.Problem | relate.Event, drugRole: relate.Drug | relate.Event, procedureRole: relate.Event, testRole: relate.Event, eventRole: relate.Event,
+	timeRole: relate.Moment, durationRole: relate.Span,
 }
 
 // NewRelate makes the stage, with the weights and rules inside the binary.
@@ -23,20 +30,26 @@ func NewRelate() (*Relate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Relate{linker, rules}, nil
+	roles, err := defaultRoles()
+	if err != nil {
+		return nil, err
+	}
+	return &Relate{linker, rules, roles}, nil
 }
 
 // Annotate implements Annotator.
 func (r *Relate) Annotate(_ context.Context, d *Document) error {
 	mentions := make([]relate.Mention, len(d.Entities))
+	in := make([]relate.Role, len(d.Entities))
 	for i, e := range d.Entities {
 		mentions[i] = relate.Mention{Span: e.Span, Label: e.Label}
+		in[i] = inRelations[r.roles[e.Label]]
 	}
 	links := r.linker.Link(d.Words, d.Sentences, mentions)
 	for _, link := range links {
 		d.Relations = append(d.Relations, Relation{Modify, link.From, link.To})
 	}
-	for _, link := range r.rules.Find(d.Words, d.Sentences, mentions, links) {
+	for _, link := range r.rules.Find(d.Words, d.Sentences, mentions, in, links) {
 		d.Relations = append(d.Relations, Relation{RelationKind(link.Kind), link.From, link.To})
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 // Sigs is the stage that reads how each drug is to be taken, from the words after its name. It fills Sig.
 type Sigs struct {
 	reader *sig.Reader
+	roles  roles
 }
 
 // NewSigs makes the stage, with the words inside the binary.
@@ -19,18 +20,19 @@ func NewSigs() (*Sigs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sigs{reader}, nil
+	roles, err := defaultRoles()
+	if err != nil {
+		return nil, err
+	}
+	return &Sigs{reader, roles}, nil
 }
-
-// The labels of drugs (MACCROBAT, n2c2 2018).
-var drugLabels = map[string]bool{"Medication": true, "Drug": true}
 
 // Annotate implements Annotator.
 func (s *Sigs) Annotate(_ context.Context, d *Document) error {
 	sentence := 0
 	for i := range d.Entities {
 		e := &d.Entities[i]
-		if !drugLabels[e.Label] {
+		if s.roles[e.Label] != drugRole {
 			continue
 		}
 		from := d.Words.At(e.End-1) + 1
@@ -59,7 +61,7 @@ func (s *Sigs) end(d *Document, i, from, sentence int) int {
 		to = run.To
 	}
 	for j := i + 1; j < len(d.Entities); j++ {
-		if drugLabels[d.Entities[j].Label] && d.Entities[j].Start >= d.Entities[i].End {
+		if s.roles[d.Entities[j].Label] == drugRole && d.Entities[j].Start >= d.Entities[i].End {
 			to = min(to, d.Words.At(d.Entities[j].Start))
 			break
 		}

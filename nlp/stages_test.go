@@ -2,6 +2,7 @@ package nlp_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -34,18 +35,35 @@ func marked(t *testing.T, text string) *nlp.Document {
 	}
 }
 
-func TestGroup(t *testing.T) {
-	d := marked(t, "[Sign Chest  pain], then [Sign nausea]; [Sign chest\npain.] again, [Drug nausea]?")
-	if err := (nlp.Group{}).Annotate(context.Background(), d); err != nil {
+func understand(t *testing.T, d *nlp.Document) {
+	t.Helper()
+	stages, err := nlp.Understanding()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]int{{0, 2}, {1}, {3}}, d.Groups); diff != "" {
+	if err := stages.Annotate(context.Background(), d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Mentions of one concept are one whatever their case, number and abbreviation; what a note defines counts in it.
+func TestGroup(t *testing.T) {
+	d := marked(t, "[Sign_symptom Chest  pain], then [Disease_disorder pulmonary embolism] ([Disease_disorder PE]); [Sign_symptom chest\npains.] again, [Medication nausea]? "+
+		"[Disease_disorder HTN] and [Disease_disorder hypertension]. [Sign_symptom CP] today. [Disease_disorder PE] on CT. [Diagnostic_procedure Ms] [Disease_disorder MS]")
+	understand(t, d)
+	var got []string
+	for _, e := range d.Entities {
+		got = append(got, e.Normal)
+	}
+	want := []string{"chest pain", "pulmonary embolism", "pulmonary embolism", "chest pain", "nausea", "hypertension", "hypertension", "chest pain", "pulmonary embolism", "ms", "multiple sclerosis"}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	for i, want := range []string{"chest pain", "nausea", "chest pain", "nausea"} {
-		if d.Entities[i].Normal != want {
-			t.Errorf("%d: %q, want %q", i, d.Entities[i].Normal, want)
-		}
+	if diff := cmp.Diff([][]int{{0, 3, 7}, {1, 2, 8}, {4}, {5, 6}, {9}, {10}}, d.Groups); diff != "" {
+		t.Error(diff)
+	}
+	if !slices.Contains(d.Relations, nlp.Relation{Kind: nlp.Identical, From: 2, To: 1}) {
+		t.Errorf("PE is not said to be the pulmonary embolism before it: %v", d.Relations)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 // Values is the stage that reads the results of tests into numbers, units and interpretations. It fills Value.
 type Values struct {
 	reader *measure.Reader
+	roles  roles
 }
 
 // NewValues makes the stage, with the units and words inside the binary.
@@ -17,17 +18,18 @@ func NewValues() (*Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Values{reader}, nil
+	roles, err := defaultRoles()
+	if err != nil {
+		return nil, err
+	}
+	return &Values{reader, roles}, nil
 }
-
-// The labels of results (MACCROBAT).
-const valueLabel = "Lab_value"
 
 // Annotate implements Annotator.
 func (v *Values) Annotate(_ context.Context, d *Document) error {
 	for i := range d.Entities {
 		e := &d.Entities[i]
-		if e.Label != valueLabel {
+		if v.roles[e.Label] != resultRole {
 			continue
 		}
 		from, to := d.Words.At(e.Start), d.Words.At(e.End-1)+1

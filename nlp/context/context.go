@@ -42,7 +42,7 @@ const (
 // Target is a mention to be judged.
 type Target struct {
 	text.Span
-	Label string
+	Kind Kind
 }
 
 // Cue is what decided: the words, or the heading's, and the rule.
@@ -53,7 +53,6 @@ type Cue struct {
 
 // Judgement is what the note says of a mention.
 type Judgement struct {
-	Kind  Kind
 	Flags Flags
 	// Experiencer is Patient or a relative's v3-RoleCode.
 	Experiencer string

@@ -30,7 +30,6 @@ type Rules struct {
 	plus     int
 	pastYear int
 	sections map[string]int // code → the cue that the section is
-	kinds    map[string]Kind
 }
 
 // looks is where a cue looks for what it bears on.
@@ -120,9 +119,8 @@ type file struct {
 		Who   string   `yaml:"who"`
 		Of    []string `yaml:"of"`
 	} `yaml:"sections"`
-	Chronic []string            `yaml:"chronic"`
-	Absent  []string            `yaml:"absent"`
-	Labels  map[string][]string `yaml:"labels"`
+	Chronic []string `yaml:"chronic"`
+	Absent  []string `yaml:"absent"`
 }
 
 // Default gives the rules inside the binary.
@@ -134,7 +132,7 @@ func Read(data []byte) (*Rules, error) {
 	if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("context rules: %s", yaml.FormatError(err, false, false))
 	}
-	c := compiler{rules: &Rules{lexicon: text.NewLexicon(), answers: text.NewLexicon(), sections: map[string]int{}, kinds: map[string]Kind{}}}
+	c := compiler{rules: &Rules{lexicon: text.NewLexicon(), answers: text.NewLexicon(), sections: map[string]int{}}}
 	for _, rule := range f.Cues {
 		at := "cues." + rule.Rule
 		made := cue{
@@ -174,15 +172,6 @@ func Read(data []byte) (*Rules, error) {
 	}
 	r.minus, r.plus = c.named("signs.minus", f.Signs.Minus), c.named("signs.plus", f.Signs.Plus)
 	r.pastYear = c.cue(cue{name: "past-year", says: scopes(Historical), looks: backward, reach: toNext})
-	for name, labels := range f.Labels {
-		kind, known := map[string]Kind{"problem": Problem, "drug": Drug, "procedure": Procedure, "test": Test, "none": Unjudged}[name]
-		if !known {
-			c.fault("labels.%s: none of problem, drug, procedure, test, none", name)
-		}
-		for _, label := range labels {
-			r.kinds[label] = kind
-		}
-	}
 	return r, errors.Join(c.faults...)
 }
 

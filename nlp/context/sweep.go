@@ -38,10 +38,10 @@ const (
 
 // sentence judges the mentions of one sentence.
 func (s *sweep) sentence(run text.Run, in Section, targets []Target, judged []Judgement) {
-	for i, target := range targets {
-		judged[i] = Judgement{Kind: s.rules.kinds[target.Label], Experiencer: Patient}
+	for i := range targets {
+		judged[i] = Judgement{Experiencer: Patient}
 	}
-	s.gather(run, in, targets, judged)
+	s.gather(run, in, targets)
 	s.settleEither(run)
 	s.pass(targets, judged, forward)
 	s.pass(targets, judged, backward)
@@ -51,12 +51,12 @@ func (s *sweep) sentence(run text.Run, in Section, targets []Target, judged []Ju
 }
 
 // gather lists the events of a sentence in the order of its tokens.
-func (s *sweep) gather(run text.Run, in Section, targets []Target, judged []Judgement) {
+func (s *sweep) gather(run text.Run, in Section, targets []Target) {
 	s.events = s.events[:0]
 	signs := s.signed(run)
 	family := s.isFamily(in)
-	next, inside := s.judgedFrom(judged, 0), 0 // the next mention, and the token that the last one ends before
-	verb := false                              // a verb of the past has been met
+	next, inside := judgedFrom(targets, 0), 0 // the next mention, and the token that the last one ends before
+	verb := false                             // a verb of the past has been met
 	for i := run.From; i < run.To; i++ {
 		for next < len(targets) && targets[next].Start < int(s.text.Tokens[i].End) {
 			if i >= inside { // what a mention's own first words say: "history of stroke"
@@ -67,7 +67,7 @@ func (s *sweep) gather(run text.Run, in Section, targets []Target, judged []Judg
 			s.events = append(s.events, event{from: i, to: i + 1, kind: targetEvent, target: next})
 			s.lastEnd = targets[next].End
 			inside = max(inside, s.text.At(targets[next].End-1)+1)
-			next = s.judgedFrom(judged, next+1)
+			next = judgedFrom(targets, next+1)
 		}
 		if i < inside {
 			continue
@@ -81,8 +81,8 @@ func (s *sweep) gather(run text.Run, in Section, targets []Target, judged []Judg
 }
 
 // judgedFrom gives the first mention from an index on that is to be judged.
-func (s *sweep) judgedFrom(judged []Judgement, i int) int {
-	for i < len(judged) && judged[i].Kind == Unjudged {
+func judgedFrom(targets []Target, i int) int {
+	for i < len(targets) && targets[i].Kind == Unjudged {
 		i++
 	}
 	return i
@@ -392,7 +392,7 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
 				}
 			}
 		case targetEvent:
-			s.apply(&open, &judged[e.target], s.joins(targets[e.target], way))
+			s.apply(&open, targets[e.target].Kind, &judged[e.target], s.joins(targets[e.target], way))
 		}
 	}
 }
@@ -419,14 +419,14 @@ func (s *sweep) joins(t Target, way looks) bool {
 func (s *sweep) adjacent(b, cue *event) bool { return b.to == cue.from || b.from == cue.to }
 
 // apply gives a mention what the open scopes say.
-func (s *sweep) apply(open *[numScopes]int, j *Judgement, joins bool) {
+func (s *sweep) apply(open *[numScopes]int, kind Kind, j *Judgement, joins bool) {
 	for b := range open {
 		if open[b] == 0 {
 			continue
 		}
 		e := &s.events[open[b]-1]
 		c := &s.rules.cues[e.cue]
-		if !c.bears(j.Kind) {
+		if !c.bears(kind) {
 			continue
 		}
 		if e.reach == toNext && !joins {
@@ -464,7 +464,7 @@ func (j *Judgement) add(c Cue) {
 
 // finish settles what the cues leave open: words that deny themselves, the section, chronic conditions, flags that exclude others.
 func (s *sweep) finish(in Section, target Target, j *Judgement) {
-	if j.Kind == Unjudged {
+	if target.Kind == Unjudged {
 		return
 	}
 	first, end := s.text.At(target.Start), s.text.At(target.End-1)+1
@@ -475,7 +475,7 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 	if id, known := s.rules.sections[in.Code]; known {
 		c := &s.rules.cues[id]
 		said := Flags(c.says & all)
-		if c.bears(j.Kind) && said&^j.Flags != 0 && !j.goesOn && j.Flags&(Negated|Hypothetical) == 0 {
+		if c.bears(target.Kind) && said&^j.Flags != 0 && !j.goesOn && j.Flags&(Negated|Hypothetical) == 0 {
 			j.Flags |= said
 			j.add(Cue{in.Heading, c.name})
 		}
@@ -491,7 +491,7 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 	if f&Historical != 0 && f&Resolved == 0 {
 		chronic := false
 		s.rules.chronic.Find(s.text, first, end, func(text.Match) { chronic = true })
-		if chronic && j.Kind == Problem || f&Negated != 0 || j.Experiencer != Patient {
+		if chronic && target.Kind == Problem || f&Negated != 0 || j.Experiencer != Patient {
 			f &^= Historical
 		}
 	}

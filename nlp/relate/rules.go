@@ -29,20 +29,20 @@ type Typed struct {
 	Kind Kind
 }
 
-// role is what a label is to the rules.
-type role uint8
+// Role is what a mention is to the rules.
+type Role uint8
 
+// The roles; a mention may have several.
 const (
-	problem role = 1 << iota
-	drug
-	event
-	moment
-	span
+	Problem Role = 1 << iota
+	Drug
+	Event  // something that happens at a time
+	Moment // a time
+	Span   // a duration: a time where it modifies nothing
 )
 
 // Rules find reasons, adverse effects and times by the words between two mentions. They are read-only once made.
 type Rules struct {
-	roles map[string]role
 	// forward is what stands between a drug and a problem after it, backward between a problem and a drug after it; the number of
 	// a phrase is an index of kinds.
 	forward, backward *text.Lexicon
@@ -62,28 +62,13 @@ func DefaultRules() (*Rules, error) { return ReadRules(defaultRules) }
 // ReadRules reads rules in YAML; rules.yaml is the example. Every fault comes back in one error.
 func ReadRules(data []byte) (*Rules, error) {
 	var file struct {
-		Labels struct {
-			Problem []string `yaml:"problem"`
-			Drug    []string `yaml:"drug"`
-			Event   []string `yaml:"event"`
-			Time    []string `yaml:"time"`
-			Span    []string `yaml:"span"`
-		} `yaml:"labels"`
 		Reason  phrases `yaml:"reason"`
 		Adverse phrases `yaml:"adverse"`
 	}
 	if err := yaml.UnmarshalWithOptions(data, &file, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("relation rules: %s", yaml.FormatError(err, false, false))
 	}
-	r := &Rules{roles: map[string]role{}, forward: text.NewLexicon(), backward: text.NewLexicon()}
-	for _, list := range []struct {
-		role   role
-		labels []string
-	}{{problem, file.Labels.Problem}, {drug, file.Labels.Drug}, {event, file.Labels.Event}, {moment, file.Labels.Time}, {span, file.Labels.Span}} {
-		for _, label := range list.labels {
-			r.roles[label] |= list.role
-		}
-	}
+	r := &Rules{forward: text.NewLexicon(), backward: text.NewLexicon()}
 	var faults []error
 	for id, p := range []phrases{file.Reason, file.Adverse} {
 		for lexicon, patterns := range map[*text.Lexicon][]string{r.forward: p.Forward, r.backward: p.Backward} {
@@ -105,7 +90,7 @@ const (
 
 // Find gives the links that the words between mentions tell. modify are the links that are known already: a duration among them is
 // no time of its own.
-func (r *Rules) Find(t *text.Text, sentences []text.Run, mentions []Mention, modify []Link) []Typed {
+func (r *Rules) Find(t *text.Text, sentences []text.Run, mentions []Mention, roles []Role, modify []Link) []Typed {
 	v := view{linker: &Linker{}, text: t, mentions: mentions}
 	v.locate(sentences)
 	modifies := make([]bool, len(mentions))
@@ -113,15 +98,14 @@ func (r *Rules) Find(t *text.Text, sentences []text.Run, mentions []Mention, mod
 		modifies[link.From] = true
 	}
 	var found []Typed
-	for i, m := range mentions {
-		role := r.roles[m.Label]
+	for i, role := range roles {
 		switch {
-		case role&(problem|drug) != 0:
-			if link, ok := r.toDrug(&v, i); ok {
+		case role&(Problem|Drug) != 0:
+			if link, ok := r.toDrug(&v, roles, i); ok {
 				found = append(found, link)
 			}
-		case role&moment != 0, role&span != 0 && !modifies[i]:
-			if to := r.at(&v, i); to >= 0 {
+		case role&Moment != 0, role&Span != 0 && !modifies[i]:
+			if to := at(&v, roles, i); to >= 0 {
 				found = append(found, Typed{Link{i, to}, When})
 			}
 		}
@@ -131,15 +115,15 @@ func (r *Rules) Find(t *text.Text, sentences []text.Run, mentions []Mention, mod
 
 // toDrug links mention i, a problem or a drug, with the next of the other kind after it, if the words between tell how. Other
 // mentions of neither kind may stand between: a dose, a severity.
-func (r *Rules) toDrug(v *view, i int) (Typed, bool) {
-	first := r.roles[v.mentions[i].Label]
-	other, lexicon := problem, r.forward
-	if first&problem != 0 {
-		other, lexicon = drug, r.backward
+func (r *Rules) toDrug(v *view, roles []Role, i int) (Typed, bool) {
+	first := roles[i]
+	other, lexicon := Problem, r.forward
+	if first&Problem != 0 {
+		other, lexicon = Drug, r.backward
 	}
 	for j := i + 1; j < len(v.mentions) && v.sentence[j] == v.sentence[i] && v.gap(i, j) <= maxToDrug; j++ {
-		role := r.roles[v.mentions[j].Label]
-		if role&first&(problem|drug) != 0 {
+		role := roles[j]
+		if role&first&(Problem|Drug) != 0 {
 			return Typed{}, false
 		}
 		if role&other == 0 || v.gap(i, j) < 0 {
@@ -148,7 +132,7 @@ func (r *Rules) toDrug(v *view, i int) (Typed, bool) {
 		kind, told := Kind(""), false
 		lexicon.Find(v.text, v.to[i], v.from[j], func(m text.Match) { kind, told = kinds[m.ID], true })
 		from, to := i, j
-		if first&drug != 0 {
+		if first&Drug != 0 {
 			from, to = j, i
 		}
 		return Typed{Link{from, to}, kind}, told
@@ -158,21 +142,21 @@ func (r *Rules) toDrug(v *view, i int) (Typed, bool) {
 
 // at gives the event that a date belongs to, or -1: the first after it where it begins its sentence, else the nearest before it, else
 // after it.
-func (r *Rules) at(v *view, i int) int {
-	next := v.event(r, i, 1)
+func at(v *view, roles []Role, i int) int {
+	next := v.event(roles, i, 1)
 	if next >= 0 && (i == 0 || v.sentence[i-1] != v.sentence[i]) {
 		return next
 	}
-	if before := v.event(r, i, -1); before >= 0 {
+	if before := v.event(roles, i, -1); before >= 0 {
 		return before
 	}
 	return next
 }
 
 // event gives the nearest event before or after a mention in its sentence, or -1.
-func (v *view) event(r *Rules, i, step int) int {
+func (v *view) event(roles []Role, i, step int) int {
 	for j := i + step; j >= 0 && j < len(v.mentions) && v.sentence[j] == v.sentence[i] && v.gap(i, j) <= maxToTime; j += step {
-		if r.roles[v.mentions[j].Label]&event != 0 {
+		if roles[j]&Event != 0 {
 			return j
 		}
 	}

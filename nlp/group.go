@@ -1,0 +1,97 @@
+package nlp
+
+import (
+	"context"
+
+	"charthand/nlp/concept"
+)
+
+// Group is the stage that puts the mentions of one concept together: those of one kind whose words are the same but for case, number,
+// blanks, and abbreviations that are known or that the note defines. It fills Normal, Group and Groups, and links the two forms of
+// what the note defines.
+type Group struct {
+	normalizer *concept.Normalizer
+	roles      roles
+}
+
+// NewGroup makes the stage, with the abbreviations inside the binary.
+func NewGroup() (*Group, error) {
+	normalizer, err := concept.Default()
+	if err != nil {
+		return nil, err
+	}
+	roles, err := defaultRoles()
+	if err != nil {
+		return nil, err
+	}
+	return &Group{normalizer, roles}, nil
+}
+
+// abbreviated is the kind that abbreviations are read in, by role.
+var abbreviated = map[role]concept.Kind{problemRole: concept.Problem, drugRole: concept.Drug, procedureRole: concept.Procedure, testRole: concept.Test}
+
+// Annotate implements Annotator.
+func (g *Group) Annotate(_ context.Context, d *Document) error {
+	acronyms := concept.Acronyms(d.Words)
+	defined := map[string]string{}
+	at := 0
+	for _, a := range acronyms {
+		for at < len(d.Entities) && d.Entities[at].End <= a.Long.Start {
+			at++
+		}
+		long := concept.Mention{Span: a.Long}
+		if at < len(d.Entities) && d.Entities[at].Overlaps(a.Long) {
+			long.Kind = abbreviated[g.roles[d.Entities[at].Label]]
+		}
+		defined[d.Text.Body[a.Short.Start:a.Short.End]] = g.normalizer.Normal(d.Words, long, nil)
+	}
+	type key struct {
+		role   role
+		label  string // of what is no fact: such mentions are one only under one label
+		normal string
+	}
+	known := map[key]int{}
+	d.Groups = nil
+	for i := range d.Entities {
+		e := &d.Entities[i]
+		role := g.roles[e.Label]
+		m := concept.Mention{Span: e.Span, Kind: abbreviated[role]}
+		if e.Section >= 0 && e.Section < len(d.Sections) {
+			m.Section = d.Sections[e.Section].Code
+		}
+		e.Normal = g.normalizer.Normal(d.Words, m, defined)
+		concept := key{role, e.Label, e.Normal}
+		if _, fact := abbreviated[role]; fact {
+			concept.label = ""
+		}
+		group, found := known[concept]
+		if !found {
+			group = len(d.Groups)
+			known[concept] = group
+			d.Groups = append(d.Groups, nil)
+		}
+		e.Group = group
+		d.Groups[group] = append(d.Groups[group], i)
+	}
+	g.identical(d, acronyms)
+	return nil
+}
+
+// identical links the short form of what a note defines to its long form.
+func (g *Group) identical(d *Document, acronyms []concept.Acronym) {
+	next := 0
+	for _, a := range acronyms {
+		for next < len(d.Entities) && d.Entities[next].End <= a.Long.Start {
+			next++
+		}
+		long := -1
+		for i := next; i < len(d.Entities) && d.Entities[i].Start < a.Short.End; i++ {
+			switch e := d.Entities[i]; {
+			case e.Overlaps(a.Long):
+				long = i
+			case e.Overlaps(a.Short) && long >= 0 && g.roles[e.Label] == g.roles[d.Entities[long].Label]:
+				d.Relations = append(d.Relations, Relation{Identical, i, long})
+			}
+		}
+	}
+}
