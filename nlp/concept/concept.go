@@ -173,12 +173,27 @@ func near(t *text.Text, span text.Span, words []string) bool {
 
 // fold gives a text in Unicode NFKC, lower case, with single blanks and without punctuation at its ends.
 func fold(words string) string {
-	s := strings.Join(strings.Fields(strings.ToLower(norm.NFKC.String(words))), " ")
+	if !ascii(words) {
+		words = norm.NFKC.String(words)
+	}
+	s := strings.ToLower(words)
+	if strings.ContainsAny(s, "\t\n\r\v\f\u00a0\u2003") || strings.Contains(s, "  ") || !ascii(s) {
+		s = strings.Join(strings.Fields(s), " ")
+	}
 	trimmed := strings.TrimFunc(s, func(r rune) bool { return unicode.IsPunct(r) && !strings.ContainsRune("%()[]+-", r) })
 	if trimmed == "" {
 		return s
 	}
 	return trimmed
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // one gives the singular of a word, by the regular endings of English and of medical Greek.

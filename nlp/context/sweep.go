@@ -56,6 +56,7 @@ func (s *sweep) gather(run text.Run, in Section, targets []Target) {
 	signs := s.signed(run)
 	family := s.isFamily(in)
 	next, inside := judgedFrom(targets, 0), 0 // the next mention, and the token that the last one ends before
+	limit := s.before(run, targets, next)     // no cue reaches into a mention
 	verb := false                             // a verb of the past has been met
 	for i := run.From; i < run.To; i++ {
 		for next < len(targets) && targets[next].Start < int(s.text.Tokens[i].End) {
@@ -68,16 +69,21 @@ func (s *sweep) gather(run text.Run, in Section, targets []Target) {
 			s.lastEnd = targets[next].End
 			inside = max(inside, s.text.At(targets[next].End-1)+1)
 			next = judgedFrom(targets, next+1)
+			limit = s.before(run, targets, next)
 		}
 		if i < inside {
 			continue
 		}
-		limit := run.To // no cue reaches into a mention
-		if next < len(targets) {
-			limit = min(limit, s.text.At(targets[next].Start))
-		}
 		i = s.gatherAt(run, limit, i, signs, family, &verb) - 1
 	}
+}
+
+// before gives the token that the next mention begins with, or the sentence's end.
+func (s *sweep) before(run text.Run, targets []Target, next int) int {
+	if next < len(targets) {
+		return min(run.To, s.text.At(targets[next].Start))
+	}
+	return run.To
 }
 
 // judgedFrom gives the first mention from an index on that is to be judged.
@@ -484,6 +490,11 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 			j.add(Cue{in.Heading, c.name})
 		}
 	}
+	if j.Experiencer == unnamed || s.isFamily(in) { // "mother - migraine" as one mention
+		if code := s.inside(first, end); code != "" {
+			j.Experiencer = code
+		}
+	}
 	f := j.Flags
 	if j.goesOn {
 		f &^= Planned
@@ -502,4 +513,15 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 		}
 	}
 	j.Flags = f
+}
+
+// inside gives the relative that a mention names itself, if there is one.
+func (s *sweep) inside(first, end int) string {
+	code := ""
+	s.rules.lexicon.Find(s.text, first, end, func(m text.Match) {
+		if c := &s.rules.cues[m.ID]; c.relative && code == "" {
+			code = c.who
+		}
+	})
+	return code
 }

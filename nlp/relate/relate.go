@@ -29,7 +29,7 @@ type Linker struct {
 	labels    map[string]uint16
 	words     map[string]uint16
 	modifiers []bool // by label: it modifies others often enough to be asked
-	weights   map[Feature]float32
+	weights   table
 }
 
 // Feature is a template and the values that fill it.
@@ -59,7 +59,7 @@ func Default() (*Linker, error) {
 
 // New makes a Linker of its weights.
 func New(w Weights) *Linker {
-	l := &Linker{labels: map[string]uint16{}, words: map[string]uint16{}, modifiers: make([]bool, len(w.Labels)+1), weights: make(map[Feature]float32, len(w.Features))}
+	l := &Linker{labels: map[string]uint16{}, words: map[string]uint16{}, modifiers: make([]bool, len(w.Labels)+1)}
 	for i, label := range w.Labels {
 		l.labels[label] = uint16(i + 1) //nolint:gosec // a few dozen
 	}
@@ -72,8 +72,9 @@ func New(w Weights) *Linker {
 	for _, label := range w.Modifiers {
 		l.modifiers[l.labels[label]] = true
 	}
+	l.weights = newTable(len(w.Features))
 	for _, f := range w.Features {
-		l.weights[Feature{uint16(f[0]), uint16(f[1]), uint16(f[2]), uint16(f[3])}] = float32(f[4]) / 1000 //nolint:gosec // as they were written
+		l.weights.set(Feature{uint16(f[0]), uint16(f[1]), uint16(f[2]), uint16(f[3])}, float32(f[4])/1000) //nolint:gosec // as they were written
 	}
 	return l
 }
@@ -117,7 +118,7 @@ func (c *Case) best(l *Linker) int {
 func (l *Linker) score(features []Feature) float32 {
 	sum := float32(0)
 	for _, f := range features {
-		sum += l.weights[f]
+		sum += l.weights.get(f)
 	}
 	return sum
 }
@@ -149,12 +150,25 @@ type view struct {
 	label    []uint16
 	from, to []int // tokens
 	sentence []int
+	words    []int32 // the number of each token's word, -1 where it has not been looked up
+}
+
+// word gives the number of a token's word, 0 for one that is not known.
+func (v *view) word(i int) uint16 {
+	if v.words[i] < 0 {
+		v.words[i] = int32(v.linker.words[v.text.Word(i)])
+	}
+	return uint16(v.words[i]) //nolint:gosec // as it was put there
 }
 
 // locate finds the tokens and the sentence of each mention.
 func (v *view) locate(sentences []text.Run) {
 	n := len(v.mentions)
 	v.label, v.from, v.to, v.sentence = make([]uint16, n), make([]int, n), make([]int, n), make([]int, n)
+	v.words = make([]int32, len(v.text.Tokens))
+	for i := range v.words {
+		v.words[i] = -1
+	}
 	at := 0
 	for i, m := range v.mentions {
 		v.label[i] = v.linker.labels[m.Label]
@@ -294,8 +308,8 @@ func (v *view) between(fs []Feature, pair, way uint16, from, to, a, b int) []Fea
 			}
 			continue
 		}
-		word, ok := v.linker.words[v.text.Word(i)]
-		if !ok {
+		word := v.word(i)
+		if word == 0 {
 			continue
 		}
 		if known++; known <= 6 {
@@ -304,7 +318,7 @@ func (v *view) between(fs []Feature, pair, way uint16, from, to, a, b int) []Fea
 	}
 	fs = append(fs, Feature{tSigns, pair, signs, way})
 	if n := to - from; n > 0 && n <= 2 {
-		first, last := v.linker.words[v.text.Word(from)], v.linker.words[v.text.Word(to-1)]
+		first, last := v.word(from), v.word(to-1)
 		fs = append(fs, Feature{tOnly, pair, first, way + last*200})
 	}
 	if b == a+2 {
@@ -320,5 +334,5 @@ func (v *view) wordAt(i, end int) uint16 {
 	if i >= end || i < 0 {
 		return 0
 	}
-	return v.linker.words[v.text.Word(i)] + 1
+	return v.word(i) + 1
 }

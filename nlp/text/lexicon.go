@@ -12,14 +12,16 @@ type Lexicon struct {
 	steps map[step]int32
 	// ends[s] is the phrase that ends in state s, or -1.
 	ends []int32
-	// first holds the words that a phrase begins with.
-	first map[string]int32
+	// first holds the words that a phrase begins with, by their hashes; beginnings has a bit for each, by the hash's lowest bits, which
+	// turns most words away at once.
+	first      map[uint64]int32
+	beginnings [1 << 9]uint64
 }
 
-// step is a transition of the automaton: a state and the next word.
+// step is a transition of the automaton: a state and the hash of the next word. 64 bits from a random seed tell words apart.
 type step struct {
+	word  uint64
 	state int32
-	word  string
 }
 
 // Match is a phrase found: tokens [From, To), and the number that it was added with.
@@ -33,7 +35,7 @@ const maxSpellings = 20_000
 
 // NewLexicon makes an empty Lexicon.
 func NewLexicon() *Lexicon {
-	return &Lexicon{steps: map[step]int32{}, ends: []int32{-1}, first: map[string]int32{}}
+	return &Lexicon{steps: map[step]int32{}, ends: []int32{-1}, first: map[uint64]int32{}}
 }
 
 // Add adds the phrases that a pattern stands for. A pattern is a phrase with choices: (a|b) is one of them, [a|b] one of them
@@ -50,7 +52,7 @@ func (l *Lexicon) Add(pattern string, id int) error {
 		}
 		state := int32(0)
 		for i := range t.Tokens {
-			at := step{state, t.Word(i)}
+			at := step{t.Tokens[i].hash, state}
 			next, known := l.steps[at]
 			if !known {
 				next = int32(len(l.ends)) //nolint:gosec // a few thousand states
@@ -58,7 +60,8 @@ func (l *Lexicon) Add(pattern string, id int) error {
 				l.ends = append(l.ends, -1)
 			}
 			if i == 0 {
-				l.first[t.Word(0)] = next
+				l.first[at.word] = next
+				l.beginnings[at.word>>6&511] |= 1 << (at.word & 63)
 			}
 			state = next
 		}
@@ -74,7 +77,11 @@ func (l *Lexicon) Longest(t *Text, from, limit int) (Match, bool) {
 	if from >= limit {
 		return Match{}, false
 	}
-	state, known := l.first[t.Word(from)]
+	word := t.Tokens[from].hash
+	if l.beginnings[word>>6&511]&(1<<(word&63)) == 0 {
+		return Match{}, false
+	}
+	state, known := l.first[word]
 	if !known {
 		return Match{}, false
 	}
@@ -86,7 +93,7 @@ func (l *Lexicon) Longest(t *Text, from, limit int) (Match, bool) {
 		if i >= limit {
 			break
 		}
-		next, known := l.steps[step{state, t.Word(i)}]
+		next, known := l.steps[step{t.Tokens[i].hash, state}]
 		if !known {
 			break
 		}

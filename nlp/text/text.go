@@ -3,6 +3,7 @@
 package text
 
 import (
+	"hash/maphash"
 	"unicode"
 	"unicode/utf8"
 )
@@ -33,7 +34,12 @@ type Token struct {
 	Kind       Kind
 	// Line is the number of line ends before the token; blank lines count.
 	Line int32
+	// hash is that of the token in lower case.
+	hash uint64
 }
+
+// seed is that of the hashes of words, in texts and lexicons alike.
+var seed = maphash.MakeSeed()
 
 // Text is a text cut into tokens.
 type Text struct {
@@ -74,7 +80,7 @@ func New(body string) *Text {
 				continue
 			}
 		}
-		t.Tokens = append(t.Tokens, Token{Start: int32(start), End: int32(i), Kind: kind, Line: line}) //nolint:gosec // notes are far below 2 GiB
+		t.Tokens = append(t.Tokens, Token{int32(start), int32(i), kind, line, maphash.String(seed, t.Lower[start:i])}) //nolint:gosec // notes are far below 2 GiB
 	}
 	return t
 }

@@ -1,0 +1,140 @@
+package nlp_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"charthand/corpus"
+	"charthand/fixtures"
+	"charthand/nlp"
+	"charthand/note"
+)
+
+// labelled gives dictated notes with the mentions that a person marked, as documents that no stage has seen.
+func labelled(t testing.TB) []func() *nlp.Document {
+	t.Helper()
+	folder := filepath.Join(fixtures.Data(), "mtsamples-labelled")
+	documents, _, err := corpus.Read(corpus.Brat, folder)
+	if err != nil {
+		t.Skipf("mtsamples-labelled is not there: set CHARTHAND_DATA to the folder that holds it")
+	}
+	var makers []func() *nlp.Document
+	for _, document := range documents {
+		text := note.NewText(document.Text)
+		var entities []nlp.Entity
+		for _, span := range document.Spans {
+			entities = append(entities, nlp.Entity{Span: nlp.Span{Start: span.Start, End: span.End}, Label: span.Label, Score: 1, Section: -1})
+		}
+		makers = append(makers, func() *nlp.Document {
+			return &nlp.Document{Text: text, Entities: append([]nlp.Entity(nil), entities...)}
+		})
+	}
+	return makers
+}
+
+// BenchmarkUnderstanding runs every stage but the model over labelled dictated notes, one note at a time: MB/s.
+func BenchmarkUnderstanding(b *testing.B) {
+	makers := labelled(b)
+	stages, err := nlp.Understanding()
+	if err != nil {
+		b.Fatal(err)
+	}
+	bytes := 0
+	for _, document := range makers {
+		bytes += len(document().Text.Body)
+	}
+	run := func(b *testing.B, stage nlp.Annotator, prepare nlp.Pipeline) {
+		b.ReportAllocs()
+		var spent time.Duration
+		for b.Loop() {
+			for _, document := range makers {
+				d := document()
+				if err := prepare.Annotate(b.Context(), d); err != nil {
+					b.Fatal(err)
+				}
+				begun := time.Now()
+				if err := stage.Annotate(b.Context(), d); err != nil {
+					b.Fatal(err)
+				}
+				spent += time.Since(begun)
+			}
+		}
+		b.ReportMetric(float64(bytes)*float64(b.N)/1e6/spent.Seconds(), "MB/s")
+	}
+	b.Run("all", func(b *testing.B) { run(b, stages, nil) })
+	for i, stage := range stages {
+		b.Run(strings.TrimPrefix(fmt.Sprintf("%T", stage), "*nlp."), func(b *testing.B) { run(b, stage, stages[:i]) })
+	}
+}
+
+// adversaries are texts that rules of a careless kind take more than linear time for, by a number of repetitions.
+var adversaries = map[string]func(n int) string{
+	"10,000 cues in a line": func(n int) string { return strings.Repeat("no denies without possible if history of ", n) },
+	"nested scopes":         func(n int) string { return strings.Repeat("no ", n) + "fever" + strings.Repeat(" but", n) },
+	"no full stop":          func(n int) string { return strings.Repeat("fever and chills with pain of the leg ", n) },
+	"open brackets":         func(n int) string { return strings.Repeat("(", 20*n) + "PE" },
+	"relatives":             func(n int) string { return strings.Repeat("his mother and her father's ", n) },
+	"headings":              func(n int) string { return strings.Repeat("PMH: x. PSH: y. ALL: z. ", n) },
+	"numbers":               func(n int) string { return strings.Repeat("1 x 2 x 3/4 - 5 to 6 ", n) },
+	"lines":                 func(n int) string { return strings.Repeat("a\n", 10*n) },
+}
+
+// crowd marks every tenth word of a text as mentions of many kinds.
+func crowd(text string) *nlp.Document {
+	d := &nlp.Document{Text: note.NewText(text)}
+	labels := []string{"Sign_symptom", "Medication", "Lab_value", "Date", "Diagnostic_procedure", "Duration", "Disease_disorder", "Severity"}
+	start, words := 0, 0
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) && text[i] != ' ' && text[i] != '\n' {
+			continue
+		}
+		if i > start {
+			if words%10 == 9 || words == 0 {
+				d.Entities = append(d.Entities, nlp.Entity{Span: nlp.Span{Start: start, End: i}, Label: labels[words/10%len(labels)], Section: -1})
+			}
+			words++
+		}
+		start = i + 1
+	}
+	return d
+}
+
+// Text that is made to be slow takes time linear in its length: four times the text takes far less than the sixteen times of a
+// quadratic rule. `go test -v` shows the curve.
+func TestAdversariesAreLinear(t *testing.T) {
+	stages, err := nlp.Understanding()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 40_000
+	for name, text := range adversaries {
+		took := func(n int) time.Duration {
+			fastest := time.Hour
+			for range 3 {
+				d := crowd(text(n))
+				begun := time.Now()
+				if err := stages.Annotate(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+				fastest = min(fastest, time.Since(begun))
+			}
+			return fastest
+		}
+		var curve []string
+		var first, last time.Duration
+		for n := most / 16; n <= most; n *= 2 {
+			last = took(n)
+			if n == most/4 {
+				first = last
+			}
+			curve = append(curve, fmt.Sprintf("%.2f MB %v", float64(len(text(n)))/1e6, last.Round(time.Millisecond)))
+		}
+		t.Logf("%s: %s", name, strings.Join(curve, ", "))
+		if ratio := float64(last) / float64(max(first, time.Millisecond)); ratio > 8 {
+			t.Errorf("%s: four times the text takes %.1f times as long", name, ratio)
+		}
+	}
+}
