@@ -50,8 +50,8 @@ func (g *Group) Annotate(_ context.Context, d *Document) error {
 		label  string // of what is no fact: such mentions are one only under one label
 		normal string
 	}
-	known := map[key]int{}
-	d.Groups = nil
+	known := make(map[key]int, len(d.Entities))
+	var sizes []int
 	for i := range d.Entities {
 		e := &d.Entities[i]
 		role := g.roles[e.Label]
@@ -66,11 +66,20 @@ func (g *Group) Annotate(_ context.Context, d *Document) error {
 		}
 		group, found := known[concept]
 		if !found {
-			group = len(d.Groups)
+			group = len(sizes)
 			known[concept] = group
-			d.Groups = append(d.Groups, nil)
+			sizes = append(sizes, 0)
 		}
 		e.Group = group
+		sizes[group]++
+	}
+	d.Groups = make([][]int, len(sizes))
+	members := make([]int, len(d.Entities)) // of all groups, one after the other
+	for group, size := range sizes {
+		d.Groups[group], members = members[:0:size], members[size:]
+	}
+	for i := range d.Entities {
+		group := d.Entities[i].Group
 		d.Groups[group] = append(d.Groups[group], i)
 	}
 	g.identical(d, acronyms)

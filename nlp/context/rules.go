@@ -17,19 +17,21 @@ var defaultRules []byte
 
 // Rules are the cues, compiled. They are read-only once made.
 type Rules struct {
-	cues     []cue
-	lexicon  *text.Lexicon // phrases → cues
-	answers  *text.Lexicon // words that answer the item before them → cues
-	having   *text.Lexicon
-	telling  *text.Lexicon
-	of       *text.Lexicon
-	tellers  *text.Lexicon
-	chronic  *text.Lexicon
-	absent   *text.Lexicon
-	minus    int // the cues of the signs
-	plus     int
-	pastYear int
-	sections map[string]int // code → the cue that the section is
+	cues      []cue
+	lexicon   *text.Lexicon // phrases → cues
+	answers   *text.Lexicon // words that answer the item before them → cues
+	having    *text.Lexicon
+	telling   *text.Lexicon
+	of        *text.Lexicon
+	tellers   *text.Lexicon
+	chronic   *text.Lexicon
+	absent    *text.Lexicon
+	prefixes  []string
+	notAbsent map[string]bool
+	minus     int // the cues of the signs
+	plus      int
+	pastYear  int
+	sections  map[string]int // code → the cue that the section is
 }
 
 // looks is where a cue looks for what it bears on.
@@ -50,6 +52,7 @@ const (
 	toSentence reach = "sentence"
 	toPhrase   reach = "phrase"
 	toNext     reach = "next"
+	toAdjacent reach = "adjacent"
 )
 
 // scopes is a set of what may be open at a mention: flags, and who.
@@ -85,6 +88,7 @@ type cue struct {
 	kinds    uint8 // bits of Kind; 0 is all
 	relative bool  // a relative's word, which may only tell who speaks
 	gender   gender
+	also     int // another cue that the same words are, 0 for none
 }
 
 // bears reports whether the cue bears on a kind of mention.
@@ -100,6 +104,7 @@ type file struct {
 		Reach   reach    `yaml:"reach"`
 		Of      []string `yaml:"of"`
 		Ends    []string `yaml:"ends"`
+		Also    string   `yaml:"also"`
 		Phrases []string `yaml:"phrases"`
 	} `yaml:"cues"`
 	Signs struct {
@@ -119,8 +124,10 @@ type file struct {
 		Who   string   `yaml:"who"`
 		Of    []string `yaml:"of"`
 	} `yaml:"sections"`
-	Chronic []string `yaml:"chronic"`
-	Absent  []string `yaml:"absent"`
+	Chronic   []string `yaml:"chronic"`
+	Absent    []string `yaml:"absent"`
+	Prefixes  []string `yaml:"prefixes"`
+	NotAbsent []string `yaml:"notAbsent"`
 }
 
 // Default gives the rules inside the binary.
@@ -133,6 +140,7 @@ func Read(data []byte) (*Rules, error) {
 		return nil, fmt.Errorf("context rules: %s", yaml.FormatError(err, false, false))
 	}
 	c := compiler{rules: &Rules{lexicon: text.NewLexicon(), answers: text.NewLexicon(), sections: map[string]int{}}}
+	also := map[string]string{}
 	for _, rule := range f.Cues {
 		at := "cues." + rule.Rule
 		made := cue{
@@ -150,6 +158,12 @@ func Read(data []byte) (*Rules, error) {
 			lexicon = c.rules.answers
 		}
 		c.add(lexicon, rule.Phrases, c.cue(made))
+		also[rule.Rule] = rule.Also
+	}
+	for i := range c.rules.cues {
+		if name := also[c.rules.cues[i].name]; name != "" {
+			c.rules.cues[i].also = c.named("cues."+c.rules.cues[i].name+".also", name)
+		}
 	}
 	c.relatives(&f)
 	for _, s := range f.Sections {
@@ -163,6 +177,10 @@ func Read(data []byte) (*Rules, error) {
 		}
 	}
 	r := c.rules
+	r.prefixes, r.notAbsent = f.Prefixes, map[string]bool{}
+	for _, word := range f.NotAbsent {
+		r.notAbsent[word] = true
+	}
 	for _, list := range []struct {
 		into     **text.Lexicon
 		patterns []string
@@ -242,8 +260,8 @@ func (c *compiler) reach(at string, r reach) reach {
 	if r == "" {
 		return toSentence
 	}
-	if !slices.Contains([]reach{toSentence, toPhrase, toNext}, r) {
-		c.fault("%s.reach: %q is none of sentence, phrase, next", at, r)
+	if !slices.Contains([]reach{toSentence, toPhrase, toNext, toAdjacent}, r) {
+		c.fault("%s.reach: %q is none of sentence, phrase, next, adjacent", at, r)
 	}
 	return r
 }

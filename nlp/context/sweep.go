@@ -43,8 +43,9 @@ func (s *sweep) sentence(run text.Run, in Section, targets []Target, judged []Ju
 	}
 	s.gather(run, in, targets)
 	s.settleEither(run)
-	s.pass(targets, judged, forward)
-	s.pass(targets, judged, backward)
+	family := s.isFamily(in)
+	s.pass(targets, judged, forward, family)
+	s.pass(targets, judged, backward, family)
 	for i := range targets {
 		s.finish(in, targets[i], &judged[i])
 	}
@@ -118,11 +119,12 @@ func (s *sweep) gatherAt(run text.Run, limit, i int, signs, family bool, verb *b
 	}
 	if m, ok := s.rules.lexicon.Longest(s.text, i, limit); ok {
 		if c := &s.rules.cues[m.ID]; c.relative {
-			s.addRelative(run, m, family)
+			s.addRelative(run, m, family, m.To == limit && limit < run.To)
 		} else {
 			s.addCue(m, "", "")
 		}
 		*verb = *verb || pastVerbs[s.text.Word(m.From)]
+		s.addPronoun(m.To - 1)
 		return m.To
 	}
 	switch token.Kind {
@@ -131,20 +133,27 @@ func (s *sweep) gatherAt(run text.Run, limit, i int, signs, family bool, verb *b
 			s.events = append(s.events, event{from: i, to: i + 1, kind: breakEvent})
 		}
 	case text.Word:
-		switch word := s.text.Word(i); word {
-		case "she":
-			s.events = append(s.events, event{from: i, to: i + 1, kind: sheEvent})
-		case "he":
-			s.events = append(s.events, event{from: i, to: i + 1, kind: heEvent})
-		default:
-			*verb = *verb || pastVerbs[word]
-		}
+		s.addPronoun(i)
+		*verb = *verb || pastVerbs[s.text.Word(i)]
 	case text.Number:
+		if i > run.From && s.text.Body[s.text.Tokens[i-1].Start] == ',' {
+			s.events = append(s.events, event{from: i, to: i + 1, cue: s.rules.plus, looks: both})
+		}
 		if (*verb || s.bareYear(run, i)) && s.pastYear(i) {
 			s.events = append(s.events, event{from: i, to: i + 1, cue: s.rules.pastYear, looks: backward, reach: toNext})
 		}
 	}
 	return i + 1
+}
+
+// addPronoun adds the event that "he" or "she" is.
+func (s *sweep) addPronoun(i int) {
+	switch s.text.Word(i) {
+	case "she":
+		s.events = append(s.events, event{from: i, to: i + 1, kind: sheEvent})
+	case "he":
+		s.events = append(s.events, event{from: i, to: i + 1, kind: heEvent})
+	}
 }
 
 // pastVerbs tell of what was, where a year follows.
@@ -156,7 +165,7 @@ func (s *sweep) bareYear(run text.Run, i int) bool {
 		return false
 	}
 	before := s.text.Word(i - 1)
-	return before == "(" || before == "in" && i-1 > run.From && s.endsNear(i-1)
+	return before == "(" || s.events[len(s.events)-1].kind == targetEvent && int(s.text.Tokens[i-1].End) <= s.lastEnd || before == "in" && i-1 > run.From && s.endsNear(i-1)
 }
 
 // pastYear reports whether a number is a year before the note's.
@@ -183,6 +192,10 @@ func (s *sweep) addCue(m text.Match, l looks, r reach) {
 	if r == "" {
 		r = c.reach
 	}
+	if c.also != 0 {
+		other := &s.rules.cues[c.also]
+		s.events = append(s.events, event{from: m.From, to: m.To, cue: c.also, looks: other.looks, reach: other.reach})
+	}
 	s.events = append(s.events, event{from: m.From, to: m.To, cue: m.ID, looks: l, reach: r})
 }
 
@@ -193,7 +206,7 @@ func (s *sweep) answers(run text.Run, m text.Match) (reach, bool) {
 	}
 	before := s.text.Tokens[m.From-1]
 	if s.text.Tokens[m.From].Kind == text.Sign && m.To > m.From+1 { // "(-)" answers a word of its own
-		return toNext, before.Kind != text.Sign
+		return toNext, before.Kind != text.Sign && s.text.Tokens[run.From].Kind != text.Sign
 	}
 	if m.To < run.To {
 		after := s.text.Tokens[m.To]
@@ -256,13 +269,17 @@ func (s *sweep) isFamily(in Section) bool {
 }
 
 // addRelative adds a relative's word as a cue, if it speaks of the relative's own facts.
-func (s *sweep) addRelative(run text.Run, m text.Match, family bool) {
+func (s *sweep) addRelative(run text.Run, m text.Match, family, beside bool) {
 	if s.endsBefore(s.rules.tellers, run, m.From) {
 		return
 	}
 	told := len(s.events) > 0 && s.events[len(s.events)-1].kind != cueEvent || s.met(targetEvent)
 	if told && (s.endsBefore(s.rules.of, run, m.From) || s.signBefore(run, m.From, "(|")) {
 		s.addCue(m, backward, toPhrase) // "colon cancer in an aunt", "diabetes (father)"
+		return
+	}
+	if beside {
+		s.addCue(m, forward, toPhrase) // "mom hypothyroid"
 		return
 	}
 	if m.To < run.To && s.text.Tokens[m.To].Kind == text.Sign && strings.IndexByte(":-=", s.text.Body[s.text.Tokens[m.To].Start]) >= 0 && !s.text.Joined(m.To+min(1, run.To-1-m.To)) ||
@@ -351,8 +368,9 @@ var turns = map[string]bool{"and": true, "with": true, "by": true, "after": true
 const unnamed = "FAMMEMB"
 
 // pass sweeps the events one way and gives each mention what the open scopes say.
-func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
+func (s *sweep) pass(targets []Target, judged []Judgement, way looks, family bool) {
 	var open [numScopes]int // the event that opened each scope, plus one
+	previous := -1          // the event of the mention before, looked at this way
 	n := len(s.events)
 	for k := range n {
 		i := k
@@ -370,6 +388,9 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
 			if e.looks == way || e.looks == both {
 				closing |= c.says
 			}
+			if c.relative && e.looks == forward && way == forward && !(i > 0 && s.events[i-1].to == e.from) {
+				closing |= scopes(Negated | Uncertain | Hypothetical | Historical | Resolved)
+			}
 			for b := range open {
 				if closing&(1<<b) != 0 {
 					open[b] = 0
@@ -385,7 +406,10 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
 				}
 			}
 			if s.text.Body[s.text.Tokens[e.from].Start] == ';' {
-				for b := range numScopes - 1 {
+				for b := range numScopes {
+					if b == numScopes-1 && family {
+						continue
+					}
 					if open[b] > 0 && !s.introduces(&s.events[open[b]-1]) {
 						open[b] = 0
 					}
@@ -398,7 +422,8 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks) {
 				}
 			}
 		case targetEvent:
-			s.apply(&open, targets[e.target].Kind, &judged[e.target], s.joins(targets[e.target], way))
+			s.apply(&open, mention{i, previous, targets[e.target], way}, &judged[e.target])
+			previous = i
 		}
 	}
 }
@@ -424,19 +449,38 @@ func (s *sweep) joins(t Target, way looks) bool {
 // adjacent reports whether a break stands right beside a cue: "AKI, resolved".
 func (s *sweep) adjacent(b, cue *event) bool { return b.to == cue.from || b.from == cue.to }
 
+// mention is a mention as a sweep meets it.
+type mention struct {
+	event    int
+	previous int // the event of the mention met before it, -1 for none
+	Target
+	way looks
+}
+
 // apply gives a mention what the open scopes say.
-func (s *sweep) apply(open *[numScopes]int, kind Kind, j *Judgement, joins bool) {
+func (s *sweep) apply(open *[numScopes]int, m mention, j *Judgement) {
+	at := &s.events[m.event]
+	joins, beside := s.joins(m.Target, m.way), m.way == forward && s.beside(at.from, m.Kind)
 	for b := range open {
 		if open[b] == 0 {
 			continue
 		}
 		e := &s.events[open[b]-1]
 		c := &s.rules.cues[e.cue]
-		if !c.bears(kind) {
+		if !c.bears(m.Kind) {
 			continue
 		}
 		if e.reach == toNext && !joins {
 			open[b] = 0
+		}
+		if e.reach == toAdjacent {
+			open[b] = 0
+			if e.to != at.from {
+				continue
+			}
+		}
+		if beside && m.previous >= open[b] && scopes(1)<<b&(who|scopes(Planned)|continued) == 0 {
+			continue
 		}
 		bit := scopes(1) << b
 		switch bit {
@@ -458,6 +502,26 @@ func (s *sweep) apply(open *[numScopes]int, kind Kind, j *Judgement, joins bool)
 	}
 }
 
+// beside reports whether a mention hangs on the one before it by a preposition ("no bleeding on apixaban", "no nausea with the
+// headache"): what is said of the one is not said of the other.
+func (s *sweep) beside(i int, kind Kind) bool {
+	article := false
+	for i--; i >= 0 && articles[s.text.Word(i)]; i-- {
+		article = true
+	}
+	if i < 0 {
+		return false
+	}
+	word := s.text.Word(i)
+	if kind == Problem {
+		return article && (word == "with" || word == "for" || word == "despite")
+	}
+	return word == "on" || word == "with" || word == "by" || word == "from" || word == "despite" || word == "after" || word == "during" || article && word == "of"
+}
+
+// articles stand between a preposition and a mention.
+var articles = map[string]bool{"the": true, "a": true, "an": true, "his": true, "her": true, "this": true, "these": true, "those": true, "that": true}
+
 // add adds a cue once.
 func (j *Judgement) add(c Cue) {
 	for _, known := range j.Cues {
@@ -477,6 +541,10 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 	if m, ok := s.rules.absent.Longest(s.text, first, end); ok && j.Flags&Negated == 0 {
 		j.Flags |= Negated
 		j.add(Cue{s.text.Span(m.From, m.To), "absent"})
+	}
+	if j.Flags&Negated == 0 && target.Kind == Problem && s.deniesItself(target.Span) {
+		j.Flags |= Negated
+		j.add(Cue{target.Span, "prefix"})
 	}
 	if id, known := s.rules.sections[in.Code]; known {
 		c := &s.rules.cues[id]
@@ -506,13 +574,30 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 			f &^= Historical
 		}
 	}
+	if f&Hypothetical != 0 {
+		f &^= Planned
+	}
 	if f&Negated != 0 {
 		f &^= Uncertain | Planned
-		if f&Resolved != 0 && f&RuledOut == 0 {
-			f &^= Negated // "no longer has"
+		if f&RuledOut == 0 {
+			f &^= Resolved
 		}
 	}
 	j.Flags = f
+}
+
+// deniesItself reports whether a mention is one word that begins with "non" and is none of the words that say something so.
+func (s *sweep) deniesItself(span text.Span) bool {
+	word := strings.ReplaceAll(s.text.Lower[span.Start:span.End], "-", "")
+	if strings.ContainsAny(word, " \n/") || s.rules.notAbsent[word] {
+		return false
+	}
+	for _, prefix := range s.rules.prefixes {
+		if rest, begins := strings.CutPrefix(word, prefix); begins && len(rest) > 3 {
+			return true
+		}
+	}
+	return false
 }
 
 // inside gives the relative that a mention names itself, if there is one.

@@ -108,6 +108,9 @@ func decimal(r *big.Rat) json.Number {
 
 // written reads a number in words.
 func written(t *text.Text, i, limit int) (*big.Rat, int) {
+	if _, begins := words[t.Word(i)]; !begins {
+		return nil, i
+	}
 	total, part, next := int64(0), int64(0), i
 	for next < limit {
 		word := t.Word(next)

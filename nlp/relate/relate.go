@@ -169,11 +169,20 @@ func (v *view) locate(sentences []text.Run) {
 	for i := range v.words {
 		v.words[i] = -1
 	}
-	at := 0
+	at, token := 0, 0
 	for i, m := range v.mentions {
 		v.label[i] = v.linker.labels[m.Label]
-		v.from[i] = v.text.At(m.Start)
-		v.to[i] = v.text.At(m.End-1) + 1
+		for token < len(v.text.Tokens) && int(v.text.Tokens[token].End) <= m.Start {
+			token++
+		}
+		v.from[i], v.to[i] = token, token+1
+		for v.to[i] < len(v.text.Tokens) && int(v.text.Tokens[v.to[i]].Start) < m.End {
+			if v.to[i]-token == farAway { // a mention of many words
+				v.to[i] = v.text.At(m.End-1) + 1
+				break
+			}
+			v.to[i]++
+		}
 		for at < len(sentences) && sentences[at].To <= v.from[i] {
 			at++
 		}
@@ -203,6 +212,9 @@ func (v *view) fill(m int, c *Case) {
 		}
 	}
 }
+
+// farAway is how many tokens of a mention are counted one by one.
+const farAway = 32
 
 // maxLabels bounds how many labels are counted apart.
 const maxLabels = 64

@@ -17,7 +17,7 @@ var (
 	endings = set(`a.m p.m am pm etc b.i.d t.i.d q.i.d q.d q.o.d q.h.s h.s p.o p.r.n a.c p.c i.v i.m s.q s.c p.r n.p.o o.d o.s o.u q.a.m q.p.m q.h m.d d.o ph.d r.n u.s l.v
 		cc mg ml cm mm kg lb lbs oz hr hrs sec mos yrs yr wks wk inc tab tabs cap caps`)
 	// joining words do not end a sentence, so a line that ends in one goes on.
-	joining = set(`and or of with the a an to in on at for by from his her their that which is was were are has have had no not as be been but after before during due
+	joining = set(`and or of with the a an to in on at for by from his her their that which is was were are has have had as be been but after before during due
 		including without than who`)
 )
 

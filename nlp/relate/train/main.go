@@ -2,6 +2,8 @@
 // model has not learned from: five folds, by the number of the report.
 //
 //	go run ./nlp/relate/train ../shared/data/maccrobat nlp/relate/weights.json
+//
+// Without the second path it only prints the figure.
 package main
 
 import (
@@ -14,11 +16,15 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: train MACCROBAT_FOLDER WEIGHTS_JSON")
+	if len(os.Args) != 2 && len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: train MACCROBAT_FOLDER [WEIGHTS_JSON]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2]); err != nil {
+	out := ""
+	if len(os.Args) == 3 {
+		out = os.Args[2]
+	}
+	if err := run(os.Args[1], out); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
 		os.Exit(1)
 	}
@@ -54,6 +60,9 @@ func run(folder, out string) error {
 	}
 	p, r := float64(right)/float64(found), float64(right)/float64(gold)
 	fmt.Printf("MODIFY, %d reports, five folds: F1 %.3f (precision %.3f, recall %.3f of %d)\n", len(reports), 2*p*r/(p+r), p, r, gold)
+	if out == "" {
+		return nil
+	}
 	data, err := json.Marshal(learn(reports))
 	if err != nil {
 		return err
