@@ -118,6 +118,9 @@ func (s *sweep) gatherAt(run text.Run, limit, i int, signs, family bool, verb *b
 		}
 	}
 	if m, ok := s.rules.lexicon.Longest(s.text, i, limit); ok {
+		if token.Kind == text.Sign && (s.text.Body[token.Start] == ',' || s.text.Body[token.Start] == ';') {
+			s.events = append(s.events, event{from: i, to: i + 1, kind: breakEvent}) // the sign parts what stands beside it all the same
+		}
 		if c := &s.rules.cues[m.ID]; c.relative {
 			s.addRelative(run, m, family, m.To == limit && limit < run.To)
 		} else {
@@ -475,7 +478,7 @@ func (s *sweep) apply(open *[numScopes]int, m mention, j *Judgement) {
 		}
 		if e.reach == toAdjacent {
 			open[b] = 0
-			if e.to != at.from {
+			if e.to != at.from && (m.way == forward || e.from != s.text.At(m.End-1)+1) {
 				continue
 			}
 		}

@@ -70,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     added = command("labels", run_labels, "join training/labels with its text and write brat files", "--data", "--out")
     added.add_argument("--test", action="store_true", help="those kept for testing alone")
     added.add_argument("--second", action="store_true", help="the independent second reading instead")
+    command("accuracy", run_accuracy, "how well the stages after the model do, each alone; fails below fixtures/context/levels.json", "--data", "--charthand")
     command("agreement", run_agreement, "how far the two readings of training/labels agree", "--data")
 
     arguments = parser.parse_args(argv)
@@ -244,6 +245,12 @@ def run_convert(a: argparse.Namespace) -> int:
         print(fault, file=sys.stderr)
     print(report)
     return 1 if report.faults else 0
+
+
+def run_accuracy(a: argparse.Namespace) -> int:
+    from . import accuracy
+
+    return 0 if accuracy.report(a.charthand, a.data) else 1
 
 
 def run_labels(a: argparse.Namespace) -> None:
