@@ -51,8 +51,6 @@ func (d *Document) places() []int {
 	for i := range places {
 		places[i] = i
 	}
-	for i, from := range d.order {
-		places[i] = from
-	}
+	copy(places, d.order)
 	return places
 }

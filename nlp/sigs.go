@@ -35,7 +35,7 @@ func (s *Sigs) Annotate(_ context.Context, d *Document) error {
 		if s.roles[e.Label] != drugRole {
 			continue
 		}
-		from := d.Words.At(e.End-1) + 1
+		from := d.Words.Cover(e.Span).To
 		for sentence < len(d.Sentences) && d.Sentences[sentence].To < from {
 			sentence++
 		}
@@ -67,10 +67,15 @@ func (s *Sigs) end(d *Document, i, from, sentence int) int {
 		}
 	}
 	to = min(to, from+maxSig)
-	for to > from && d.Words.Tokens[to-1].Kind == text.Sign && strings.IndexByte(",;-", d.Words.Body[d.Words.Tokens[to-1].Start]) >= 0 {
+	for to > from && d.Words.Tokens[to-1].Kind == text.Sign && (strings.IndexByte(",;-", d.Words.Body[d.Words.Tokens[to-1].Start]) >= 0 || s.finalStop(d.Words, from, to)) {
 		to--
 	}
 	return to
+}
+
+// finalStop reports whether the last of tokens [from, to) is a full stop that is no abbreviation's ("p.r.n.").
+func (s *Sigs) finalStop(t *text.Text, from, to int) bool {
+	return t.Word(to-1) == "." && !(to-3 >= from && t.Word(to-3) == ".")
 }
 
 // maxSig bounds the words about one drug, in tokens.

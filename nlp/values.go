@@ -32,9 +32,8 @@ func (v *Values) Annotate(_ context.Context, d *Document) error {
 		if v.roles[e.Label] != resultRole {
 			continue
 		}
-		from, to := d.Words.At(e.Start), d.Words.At(e.End-1)+1
-		if from < to && to <= len(d.Words.Tokens) {
-			e.Value = v.reader.Value(d.Words, from, to)
+		if words := d.Words.Cover(e.Span); words.From < words.To {
+			e.Value = v.reader.Value(d.Words, words.From, words.To)
 		}
 	}
 	return nil

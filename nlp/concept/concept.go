@@ -115,6 +115,7 @@ func (n *Normalizer) Normal(t *text.Text, m Mention, defined map[string]string) 
 	if long, found := defined[words]; found {
 		return long
 	}
+	words = oneAcronym(words)
 	s := fold(words)
 	if long, found := n.expand(t, m, s, words); found {
 		return long
@@ -133,6 +134,17 @@ func (n *Normalizer) Normal(t *text.Text, m Mention, defined map[string]string) 
 	}
 	return head + n.one(last)
 }
+
+// oneAcronym takes the plural's ending off capitals ("MIs").
+func oneAcronym(words string) string {
+	stem, plural := strings.CutSuffix(strings.TrimRight(words, ".,;"), "s")
+	if n := len(stem); plural && n >= 2 && isUpper(stem[n-1]) && isUpper(stem[n-2]) {
+		return stem
+	}
+	return words
+}
+
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // expand writes out a mention that is an abbreviation as a whole.
 func (n *Normalizer) expand(t *text.Text, m Mention, short, words string) (string, bool) {
@@ -202,7 +214,7 @@ func (n *Normalizer) one(word string) string {
 		return word
 	}
 	for _, ending := range []struct{ many, one string }{
-		{"ases", "asis"}, {"oses", "osis"}, {"yses", "ysis"}, {"ies", "y"}, {"ches", "ch"}, {"shes", "sh"}, {"xes", "x"}, {"sses", "ss"}, {"uses", "us"}, {"s", ""},
+		{"ases", "asis"}, {"oses", "osis"}, {"yses", "ysis"}, {"ies", "y"}, {"aches", "ache"}, {"ches", "ch"}, {"shes", "sh"}, {"xes", "x"}, {"sses", "ss"}, {"uses", "us"}, {"s", ""},
 	} {
 		if stem, found := strings.CutSuffix(word, ending.many); found && len(stem) >= 2 {
 			if ending.many == "ases" && (strings.HasSuffix(stem, "c") || strings.HasSuffix(stem, "ise") || strings.HasSuffix(stem, "dise") || strings.HasSuffix(word, "diseases") || strings.HasSuffix(word, "increases")) {

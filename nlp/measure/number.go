@@ -29,7 +29,7 @@ func NumberAt(t *text.Text, i, limit int) (value json.Number, next int) {
 			return times(value, "6"), next + 1
 		}
 		return value, next
-	case word == "." && i+1 < limit && t.Joined(i+1) && t.Tokens[i+1].Kind == text.Number:
+	case word == "." && i+1 < limit && t.Joined(i+1) && t.Tokens[i+1].Kind == text.Number && !strings.ContainsAny(t.Word(i+1), ".,"):
 		return json.Number("0." + t.Word(i+1)), i + 2
 	case word == "point" && i+1 < limit:
 		if n, next := written(t, i+1, limit); next > i+1 {
@@ -48,8 +48,11 @@ func NumberAt(t *text.Text, i, limit int) (value json.Number, next int) {
 // digits reads a number in digits, a fraction ("1/2") and a mixed number ("1 1/2", "1½").
 func digits(t *text.Text, i, limit int) (json.Number, int) {
 	value, next := json.Number(strings.ReplaceAll(t.Word(i), ",", "")), i+1
-	if strings.HasPrefix(string(value), "0") && len(value) > 1 && value[1] != '.' {
-		value = json.Number(strings.TrimLeft(string(value[:len(value)-1]), "0") + string(value[len(value)-1:]))
+	if trimmed := strings.TrimLeft(string(value), "0"); trimmed != string(value) {
+		if trimmed == "" || trimmed[0] == '.' {
+			trimmed = "0" + trimmed
+		}
+		value = json.Number(trimmed)
 	}
 	if numerator, denominator, after := slash(t, i, limit); after > i && small(numerator, denominator) {
 		return divide("0", numerator, denominator), after

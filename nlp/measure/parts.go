@@ -182,7 +182,8 @@ func (p *parser) twoUnits(value json.Number, next int) int {
 	if first == "" && (p.word(next) == "'" || p.word(next) == "’" || p.word(next) == "′") {
 		first, at = "[ft_i]", next+1
 	}
-	per, second := int64(0), ""
+	var per int64
+	var second string
 	switch first {
 	case "[ft_i]":
 		per, second = 12, "[in_i]"

@@ -169,20 +169,11 @@ func (v *view) locate(sentences []text.Run) {
 	for i := range v.words {
 		v.words[i] = -1
 	}
-	at, token := 0, 0
+	at := 0
 	for i, m := range v.mentions {
 		v.label[i] = v.linker.labels[m.Label]
-		for token < len(v.text.Tokens) && int(v.text.Tokens[token].End) <= m.Start {
-			token++
-		}
-		v.from[i], v.to[i] = token, token+1
-		for v.to[i] < len(v.text.Tokens) && int(v.text.Tokens[v.to[i]].Start) < m.End {
-			if v.to[i]-token == farAway { // a mention of many words
-				v.to[i] = v.text.At(m.End-1) + 1
-				break
-			}
-			v.to[i]++
-		}
+		covered := v.text.Cover(m.Span)
+		v.from[i], v.to[i] = covered.From, covered.To
 		for at < len(sentences) && sentences[at].To <= v.from[i] {
 			at++
 		}
@@ -212,9 +203,6 @@ func (v *view) fill(m int, c *Case) {
 		}
 	}
 }
-
-// farAway is how many tokens of a mention are counted one by one.
-const farAway = 32
 
 // maxLabels bounds how many labels are counted apart.
 const maxLabels = 64

@@ -153,7 +153,7 @@ func (t *Text) stops(from, i int) bool {
 	}
 	switch before.Kind {
 	case Number:
-		return stop-1 != from && !(stop-2 >= from && t.Body[t.Tokens[stop-2].Start] == '#') // "1." begins an item
+		return stop-1 != from && (stop-2 < from || t.Body[t.Tokens[stop-2].Start] != '#') // "1." begins an item
 	case Word:
 		word := t.dotted(from, stop)
 		if titles[word] {
@@ -168,7 +168,7 @@ func (t *Text) stops(from, i int) bool {
 		if len(word) == 1 && stop-2 >= from && unicode.IsUpper(first) && t.Tokens[stop-2].Kind == Word && titles[t.Word(stop-2)] {
 			return false // "Dr. J. Smith"
 		}
-		return !(len(word) == 1 && stop-1 == from) // "A. Hypertension"
+		return len(word) != 1 || stop-1 != from // "A. Hypertension"
 	case Sign:
 	}
 	return true

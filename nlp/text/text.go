@@ -54,13 +54,12 @@ func New(body string) *Text {
 	t := &Text{Body: body, Lower: lower(body), Tokens: make([]Token, 0, len(body)/5+1)}
 	line := int32(0)
 	for i := 0; i < len(body); {
-		c := body[i]
-		switch {
-		case c == '\n':
+		switch body[i] {
+		case '\n':
 			line++
 			i++
 			continue
-		case c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f':
+		case ' ', '\t', '\r', '\v', '\f':
 			i++
 			continue
 		}
@@ -155,6 +154,26 @@ func (t *Text) At(offset int) int {
 	}
 	return low
 }
+
+// Cover gives the tokens that share a byte with a span; the run is empty where the span holds only blanks.
+func (t *Text) Cover(s Span) Run {
+	from := t.At(s.Start)
+	to := from
+	for to < len(t.Tokens) && int(t.Tokens[to].Start) < s.End {
+		if to-from == maxCounted { // a span of many words
+			to = t.At(s.End-1) + 1
+			if to > len(t.Tokens) || int(t.Tokens[to-1].Start) >= s.End {
+				to--
+			}
+			break
+		}
+		to++
+	}
+	return Run{from, to}
+}
+
+// maxCounted is how many tokens of a span are counted one by one.
+const maxCounted = 32
 
 // Joined reports whether token i follows the one before it without a blank.
 func (t *Text) Joined(i int) bool { return i > 0 && t.Tokens[i-1].End == t.Tokens[i].Start }

@@ -18,8 +18,9 @@ func (r *Reader) All(t *text.Text, sentences []text.Run, spans []text.Span, note
 	again := make([]int, 0, len(spans))
 	at := 0
 	for i, span := range spans {
-		from, to := t.At(span.Start), t.At(span.End-1)+1
-		if from >= to || to > len(t.Tokens) {
+		words := t.Cover(span)
+		from, to := words.From, words.To
+		if from == to {
 			continue
 		}
 		for at < len(sentences) && sentences[at].To <= from {
@@ -38,7 +39,7 @@ func (r *Reader) All(t *text.Text, sentences []text.Run, spans []text.Span, note
 			}
 			continue
 		}
-		if event := eventOf(t, sentence, from, to); event != "" {
+		if event := eventOf(t, sentence, from); event != "" {
 			if day, err := time.Parse(dayForm, first(found[i].DateTime, len(dayForm))); err == nil {
 				if _, known := anchor.Events[event]; !known {
 					anchor.Events[event] = day
@@ -51,7 +52,8 @@ func (r *Reader) All(t *text.Text, sentences []text.Run, spans []text.Span, note
 			continue
 		}
 		if _, known := anchor.Events[found[i].Event]; known {
-			found[i] = r.Read(t, t.At(spans[i].Start), t.At(spans[i].End-1)+1, anchor)
+			words := t.Cover(spans[i])
+			found[i] = r.Read(t, words.From, words.To, anchor)
 		}
 	}
 	return found
@@ -78,8 +80,8 @@ var (
 	gone = []string{"was", "were", "had", "since", "lmp", "last", "seen", "placed", "showed", "started", "stopped", "underwent", "admitted", "did", "diagnosed", "returned", "began", "has", "went", "discharged", "received", "taken", "done", "from"}
 )
 
-// eventOf gives the event whose day the expression at tokens [from, to) is, by the words of its sentence before it.
-func eventOf(t *text.Text, sentence text.Run, from, to int) Event {
+// eventOf gives the event whose day the expression that begins at a token is, by the words of its sentence before it.
+func eventOf(t *text.Text, sentence text.Run, from int) Event {
 	for i := from - 1; i >= max(sentence.From, from-nearEvent); i-- {
 		if t.Body[t.Tokens[i].Start] == ';' {
 			break

@@ -2,9 +2,7 @@ package when
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"charthand/nlp/measure"
@@ -131,15 +129,6 @@ func (e *reading) dayNumber() (Expression, bool) {
 // ordinals are the numbers of days in words ("the second postoperative day").
 var ordinals = map[string]int{"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10}
 
-// clockAt reads "at 0830 hours", "@ 2032": four digits are a time there, not a year.
-func (e *reading) clockAt() (Expression, bool) {
-	if w := e.word(e.from); w != "at" && w != "@" || len(e.word(e.from+1)) != 4 {
-		return Expression{}, false
-	}
-	clock, next := e.clock(e.from + 1)
-	return Expression{Time: clock}, next == e.to
-}
-
 // after is a time from an event: a date where the event's day is known.
 func (e *reading) after(event Event, value json.Number, unit string) Expression {
 	if day, known := e.anchor.Events[event]; known {
@@ -179,7 +168,8 @@ func (e *reading) shifted(day time.Time, n int, unit string) Expression {
 // fromEvent reads "3 days after discharge", "2 weeks before surgery", "the night before surgery", "on the day of surgery".
 func (e *reading) fromEvent() (Expression, bool) {
 	for i := e.from; i < e.to; i++ {
-		sign, next := 0, i+1
+		var sign int
+		next := i + 1
 		switch e.word(i) {
 		case "after", "following", "post", "postoperatively":
 			sign = 1
@@ -333,125 +323,4 @@ func (e *reading) season() (Expression, bool) {
 		}
 	}
 	return span(year), true
-}
-
-// year reads a year in four digits, or in two after an apostrophe, at token i; 0 for none.
-func (e *reading) year(i int) int {
-	word := e.word(i)
-	if i >= e.to || e.text.Tokens[i].Kind != text.Number {
-		return 0
-	}
-	n, err := strconv.Atoi(word)
-	switch {
-	case err != nil:
-		return 0
-	case len(word) == 4 && 1850 <= n && n <= 2150:
-		return n
-	case len(word) == 2 && e.apostrophe(i):
-		return e.anchor.century(n)
-	}
-	return 0
-}
-
-// clock reads a time of day at token i, "hh:mm".
-func (e *reading) clock(i int) (string, int) {
-	switch e.word(i) {
-	case "noon", "midday":
-		return "12:00", i + 1
-	case "midnight":
-		return "00:00", i + 1
-	}
-	if i >= e.to || e.text.Tokens[i].Kind != text.Number {
-		return "", i
-	}
-	digits := e.word(i)
-	hour, err := strconv.Atoi(digits)
-	if err != nil {
-		return "", i
-	}
-	minute, next := 0, i+1
-	bare := true
-	switch {
-	case e.word(next) == ":" && e.text.Joined(next) && next+1 < e.to && e.text.Joined(next+1):
-		if minute, err = strconv.Atoi(e.word(next + 1)); err != nil {
-			return "", i
-		}
-		next, bare = next+2, false
-		if e.word(next) == ":" && e.text.Joined(next) {
-			next += 2 // seconds
-		}
-	case len(digits) == 4:
-		hour, minute, bare = hour/100, hour%100, false
-	}
-	switch half, after := e.half(next); {
-	case half != "":
-		hour %= 12
-		if half == "pm" {
-			hour += 12
-		}
-		next, bare = after, false
-	case !bare && hour >= 1 && hour < 12 && e.has("afternoon", "evening", "tonight", "night", "noon"):
-		hour += 12
-	case e.word(next) == "h" || e.word(next) == "hours" || e.word(next) == "hrs":
-		if !bare {
-			next++
-		}
-	}
-	if bare || hour > 24 || minute > 59 {
-		return "", i
-	}
-	return fmt.Sprintf("%02d:%02d", hour%24, minute), next
-}
-
-// half reads "a.m.", "pm", "p".
-func (e *reading) half(i int) (string, int) {
-	switch e.word(i) {
-	case "am", "pm":
-		return e.word(i), e.skip(i+1, ".")
-	case "a", "p":
-		if e.word(i+1) == "." && e.word(i+2) == "m" {
-			return e.word(i) + "m", e.skip(i+3, ".")
-		}
-		if e.text.Joined(i) {
-			return e.word(i) + "m", i + 1
-		}
-	case "o":
-		if e.word(i+2) == "clock" {
-			return e.half(i + 3)
-		}
-	}
-	return "", i
-}
-
-// clockAlone is a time of day without a day.
-func (e *reading) clockAlone() (Expression, bool) {
-	for i := e.from; i < e.to; i++ {
-		if clock, next := e.clock(i); next > i {
-			return Expression{Time: clock}, true
-		}
-	}
-	return Expression{}, false
-}
-
-// timed adds a time of day among tokens [from, to) to a day.
-func (e *reading) timed(d date, from, to int) Expression {
-	for i := from; i < to; i++ {
-		clock, next := e.clock(i)
-		if next == i {
-			continue
-		}
-		if e.anchor.Zone == nil {
-			return Expression{DateTime: d.String(), Time: clock}
-		}
-		at, err := time.ParseInLocation("2006-01-02T15:04", d.String()+"T"+clock, e.anchor.Zone)
-		if err == nil {
-			return Expression{DateTime: at.Format(time.RFC3339)}
-		}
-	}
-	return Expression{DateTime: d.String()}
-}
-
-// joinWords gives the expression's words, for comparison with fixed ones.
-func (e *reading) joinWords() string {
-	return strings.Join(strings.Fields(e.text.Lower[e.text.Tokens[e.from].Start:e.text.Tokens[e.to-1].End]), " ")
 }
