@@ -48,7 +48,7 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	annotated := &nlp.Document{Text: text, Date: document.Date}
+	annotated := nlp.NewDocument(text, document.Date)
 	if err := e.Pipeline.Annotate(ctx, annotated); err != nil {
 		if language := new(nlp.LanguageError); errors.As(err, &language) {
 			return nil, fhir.Refuse(fhir.CodeNotSupported, document.Path+"."+attachment.Path, "skipped: "+language.Error())

@@ -81,7 +81,7 @@ type RelationAnnotation struct {
 
 // Annotation gives the outward form of the document.
 func (d *Document) Annotation(id string) Annotation {
-	a := Annotation{ID: id, Text: d.Text.Body, Entities: []EntityAnnotation{}, Relations: []RelationAnnotation{}, Groups: [][]int{}}
+	a := Annotation{ID: id, Text: d.Text.Body, Relations: []RelationAnnotation{}, Groups: [][]int{}}
 	for _, s := range d.Sections {
 		section := SectionAnnotation{Start: d.Text.CodePoint(s.Start), End: d.Text.CodePoint(s.End), Code: s.Code}
 		section.Heading.Start, section.Heading.End = d.Text.CodePoint(s.Heading.Start), d.Text.CodePoint(s.Heading.End)

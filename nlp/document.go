@@ -121,6 +121,15 @@ type Document struct {
 	order []int
 }
 
+// NewDocument makes a Document of a text that was written at a moment, the zero time where that is unknown.
+func NewDocument(text note.Text, written time.Time) *Document {
+	d := &Document{Text: text, Date: written}
+	if !written.IsZero() {
+		d.Zone = written.Location()
+	}
+	return d
+}
+
 // Mention is the words of an entity, exactly as the note has them.
 func (d *Document) Mention(e Entity) string { return d.Text.Body[e.Start:e.End] }
 

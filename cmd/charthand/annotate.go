@@ -114,7 +114,7 @@ func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writ
 			failed = true
 			continue
 		}
-		if err := a.write(ctx, document.ID, &nlp.Document{Text: text, Date: document.Date}); err != nil {
+		if err := a.write(ctx, document.ID, nlp.NewDocument(text, document.Date)); err != nil {
 			return err
 		}
 	}

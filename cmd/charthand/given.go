@@ -16,7 +16,7 @@ func annotateGiven(ctx context.Context, in io.Reader, s streams) error {
 	if err != nil {
 		return err
 	}
-	a := annotator{pipeline: stages, out: newEncoder(s.out)}
+	a := annotator{pipeline: stages}
 	return eachLine(ctx, in, s, func(ctx context.Context, line noteLine) (any, error) {
 		if line.Entities == nil {
 			return nil, lineError{errors.New("no \"entities\" beside the text")}
@@ -37,15 +37,14 @@ func (l noteLine) date() (time.Time, *time.Location, error) {
 	if l.Date == "" {
 		return time.Time{}, nil, nil
 	}
-	if date, err := time.Parse(time.RFC3339, l.Date); err == nil {
-		return date, date.Location(), nil
+	if day, err := time.Parse(time.DateOnly, l.Date); err == nil {
+		return day, nil, nil
 	}
-	for _, layout := range []string{"2006-01-02T15:04Z07:00", "2006-01-02"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00"} {
 		if date, err := time.Parse(layout, l.Date); err == nil {
-			if layout == "2006-01-02" {
-				return date, nil, nil
-			}
-			return date, date.Location(), nil
+			_, offset := date.Zone() // the zone of this machine may have the same offset now, and another in summer
+			zone := time.FixedZone("", offset)
+			return date.In(zone), zone, nil
 		}
 	}
 	return time.Time{}, nil, lineError{errors.New("date: expected YYYY-MM-DD, or a date and time with its offset")}

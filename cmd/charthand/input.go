@@ -133,9 +133,13 @@ func eachLine(ctx context.Context, in io.Reader, s streams, work func(ctx contex
 			var line noteLine
 			var answer any
 			err := json.Unmarshal(data, &line)
-			if err != nil || line.Text == nil {
+			var kind *json.UnmarshalTypeError
+			switch {
+			case errors.As(err, &kind) && kind.Field != "":
+				err = lineError{fmt.Errorf("%s: not a %s", kind.Field, kind.Type)}
+			case err != nil || line.Text == nil:
 				err = lineError{errors.New("expected an object with \"id\" and \"text\", both strings")}
-			} else {
+			default:
 				answer, err = work(ctx, line)
 			}
 			return func() error {

@@ -72,6 +72,9 @@ type Section struct {
 // where it is unknown.
 func (r *Rules) Judge(t *text.Text, year int, sentences []text.Run, sections []Section, targets []Target) []Judgement {
 	judged := make([]Judgement, len(targets))
+	for i := range judged {
+		judged[i].Experiencer = Patient
+	}
 	s := sweep{rules: r, text: t, year: year}
 	next, section := 0, 0
 	for _, sentence := range sentences {

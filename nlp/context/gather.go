@@ -87,7 +87,7 @@ func (s *sweep) gatherAt(run text.Run, limit, i int, signs, family bool, verb *b
 	}
 	switch token.Kind {
 	case text.Sign:
-		if strings.IndexByte(",;:()[]|/", s.text.Body[token.Start]) >= 0 && s.text.Body[token.Start] != '/' || strings.HasPrefix(s.text.Body[token.Start:], "—") || strings.HasPrefix(s.text.Body[token.Start:], "–") {
+		if strings.IndexByte(",;:()[]|", s.text.Body[token.Start]) >= 0 || strings.HasPrefix(s.text.Body[token.Start:], "—") || strings.HasPrefix(s.text.Body[token.Start:], "–") {
 			s.events = append(s.events, event{from: i, to: i + 1, kind: breakEvent})
 		}
 	case text.Word:

@@ -17,7 +17,7 @@ func (s *sweep) addRelative(run text.Run, m text.Match, family, beside bool) {
 	if s.endsBefore(s.rules.tellers, run, m.From) {
 		return
 	}
-	told := len(s.events) > 0 && s.events[len(s.events)-1].kind != cueEvent || s.met(targetEvent)
+	told := len(s.events) > 0 && s.events[len(s.events)-1].kind != cueEvent || s.metMention()
 	if told && (s.endsBefore(s.rules.of, run, m.From) || s.signBefore(run, m.From, "(|")) {
 		s.addCue(m, backward, toPhrase) // "colon cancer in an aunt", "diabetes (father)"
 		return
@@ -44,7 +44,7 @@ func (s *sweep) addRelative(run text.Run, m text.Match, family, beside bool) {
 		}
 	}
 	switch {
-	case strings.HasSuffix(s.text.Body[:s.text.Tokens[m.To-1].End], "'s"):
+	case m.To-m.From >= 2 && s.text.Word(m.To-1) == "s" && s.text.Word(m.To-2) == "'":
 		s.addCue(m, forward, toPhrase)
 	case told && s.signBefore(run, m.From, "-:"):
 		s.addCue(m, backward, toPhrase)
@@ -53,10 +53,10 @@ func (s *sweep) addRelative(run text.Run, m text.Match, family, beside bool) {
 	}
 }
 
-// met reports whether an event of a kind has been met in the sentence.
-func (s *sweep) met(kind eventKind) bool {
+// metMention reports whether a mention is among the last events.
+func (s *sweep) metMention() bool {
 	for i := len(s.events) - 1; i >= 0 && i >= len(s.events)-4; i-- {
-		if s.events[i].kind == kind {
+		if s.events[i].kind == targetEvent {
 			return true
 		}
 	}

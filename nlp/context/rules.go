@@ -144,7 +144,7 @@ func Read(data []byte) (*Rules, error) {
 	for _, rule := range f.Cues {
 		at := "cues." + rule.Rule
 		made := cue{
-			name: rule.Rule, who: rule.Who, says: c.scopes(at+".says", rule.Says), ends: c.scopes(at+".ends", rule.Ends), kinds: c.kinds(at+".of", rule.Of),
+			name: rule.Rule, who: rule.Who, says: c.scopes(at+".says", rule.Says), ends: whole(c.scopes(at+".ends", rule.Ends)), kinds: c.kinds(at+".of", rule.Of),
 			looks: c.looks(at, rule.Looks), reach: c.reach(at, rule.Reach),
 		}
 		if rule.Who != "" {
@@ -214,6 +214,17 @@ func (c *compiler) add(l *text.Lexicon, patterns []string, id int) {
 			c.faults = append(c.faults, fmt.Errorf("context rules: %w", err))
 		}
 	}
+}
+
+// whole adds to the scopes that end those that never stand without them.
+func whole(ends scopes) scopes {
+	if ends&scopes(Negated) != 0 {
+		ends |= scopes(RuledOut)
+	}
+	if ends&scopes(Historical) != 0 {
+		ends |= scopes(Resolved)
+	}
+	return ends
 }
 
 // scopes reads the names of flags, "who" and "all".

@@ -38,9 +38,6 @@ const (
 
 // sentence judges the mentions of one sentence.
 func (s *sweep) sentence(run text.Run, in Section, targets []Target, judged []Judgement) {
-	for i := range targets {
-		judged[i] = Judgement{Experiencer: Patient}
-	}
 	s.gather(run, in, targets)
 	s.settleEither(run)
 	family := s.isFamily(in)
@@ -103,7 +100,7 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks, family boo
 				closing |= c.says
 			}
 			if c.relative && e.looks == forward && way == forward && (i == 0 || s.events[i-1].to != e.from) {
-				closing |= scopes(Negated | Uncertain | Hypothetical | Historical | Resolved)
+				closing |= whole(scopes(Negated | Uncertain | Hypothetical | Historical))
 			}
 			for b := range open {
 				if closing&(1<<b) != 0 {
@@ -136,7 +133,7 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks, family boo
 				}
 			}
 		case targetEvent:
-			s.apply(&open, mention{i, previous, targets[e.target], way}, &judged[e.target])
+			s.apply(&open, mention{i, previous, overlapped(targets, e.target, way), targets[e.target], way}, &judged[e.target])
 			previous = i
 		}
 	}
@@ -168,13 +165,25 @@ func (s *sweep) adjacent(b, cue *event) bool { return b.to == cue.from || b.from
 type mention struct {
 	event    int
 	previous int // the event of the mention met before it, -1 for none
+	// overlapped says that the mention met next overlaps it.
+	overlapped bool
 	Target
 	way looks
+}
+
+// overlapped reports whether the mention beside another, looked at one way, overlaps it.
+func overlapped(targets []Target, i int, way looks) bool {
+	next := i + 1
+	if way == backward {
+		next = i - 1
+	}
+	return next >= 0 && next < len(targets) && targets[next].Kind != Unjudged && targets[next].Overlaps(targets[i].Span)
 }
 
 // apply gives a mention what the open scopes say.
 func (s *sweep) apply(open *[numScopes]int, m mention, j *Judgement) {
 	at := &s.events[m.event]
+	closing := scopes(0) // scopes that this mention has used up
 	joins, beside := s.joins(m.Target, m.way), m.way == forward && s.beside(at.from, m.Kind)
 	for b := range open {
 		if open[b] == 0 {
@@ -185,11 +194,10 @@ func (s *sweep) apply(open *[numScopes]int, m mention, j *Judgement) {
 		if !c.bears(m.Kind) {
 			continue
 		}
-		if e.reach == toNext && !joins {
-			open[b] = 0
+		if e.reach == toNext && !joins || e.reach == toAdjacent {
+			closing |= 1 << b
 		}
 		if e.reach == toAdjacent {
-			open[b] = 0
 			if e.to != at.from && (m.way == forward || e.from != s.text.Cover(m.Span).To) {
 				continue
 			}
@@ -215,13 +223,20 @@ func (s *sweep) apply(open *[numScopes]int, m mention, j *Judgement) {
 		}
 		j.add(Cue{s.text.Span(e.from, e.to), c.name})
 	}
+	if !m.overlapped { // a mention that overlaps this one is told the same
+		for b := range open {
+			if closing&(1<<b) != 0 {
+				open[b] = 0
+			}
+		}
+	}
 }
 
 // beside reports whether a mention hangs on the one before it by a preposition ("no bleeding on apixaban", "no nausea with the
 // headache"): what is said of the one is not said of the other.
 func (s *sweep) beside(i int, kind Kind) bool {
 	article := false
-	for i--; i >= 0 && articles[s.text.Word(i)]; i-- {
+	for i--; i >= 0 && !article && articles[s.text.Word(i)]; i-- {
 		article = true
 	}
 	if i < 0 {

@@ -38,6 +38,9 @@ func NewLexicon() *Lexicon {
 	return &Lexicon{steps: map[step]int32{}, ends: []int32{-1}, first: map[uint64]int32{}}
 }
 
+// ErrKnown says that a pattern adds nothing: each of its phrases is there already, for another number perhaps.
+var ErrKnown = errors.New("each of its phrases is there already")
+
 // Add adds the phrases that a pattern stands for. A pattern is a phrase with choices: (a|b) is one of them, [a|b] one of them
 // or none ("no [clear|definite] evidence [of]"); a backslash goes before a bracket that is meant itself. A phrase that is there already keeps the number that it has.
 func (l *Lexicon) Add(pattern string, id int) error {
@@ -45,6 +48,7 @@ func (l *Lexicon) Add(pattern string, id int) error {
 	if err != nil {
 		return err
 	}
+	added := false
 	for _, phrase := range phrases {
 		t := New(phrase)
 		if len(t.Tokens) == 0 || len(t.Tokens) > maxPhrase {
@@ -67,7 +71,11 @@ func (l *Lexicon) Add(pattern string, id int) error {
 		}
 		if l.ends[state] < 0 {
 			l.ends[state] = int32(id) //nolint:gosec // as above
+			added = true
 		}
+	}
+	if !added {
+		return fmt.Errorf("%q: %w", pattern, ErrKnown)
 	}
 	return nil
 }

@@ -12,10 +12,10 @@ type Run struct{ From, To int }
 
 // abbreviations end in a point that ends no sentence. Those of the second list may end one, where a capital follows.
 var (
-	titles = set(`dr mr mrs ms prof st vs eg ie e.g i.e approx viz cf ca fig figs sgt lt jr sr rev dept resp incl esp min max temp diff neg pos dx hx tx rx sx wt ht
-		gen med surg pat mat resid attn ref al c.f p.o.s`)
+	titles  = set(`dr mr mrs ms prof st vs eg ie e.g i.e approx viz cf ca fig figs sgt lt jr sr rev dept resp incl esp pat mat attn ref al c.f`)
 	endings = set(`a.m p.m am pm etc b.i.d t.i.d q.i.d q.d q.o.d q.h.s h.s p.o p.r.n a.c p.c i.v i.m s.q s.c p.r n.p.o o.d o.s o.u q.a.m q.p.m q.h m.d d.o ph.d r.n u.s l.v
-		cc mg ml cm mm kg lb lbs oz hr hrs sec mos yrs yr wks wk inc tab tabs cap caps`)
+		cc mg ml cm mm kg lb lbs oz hr hrs sec mos yrs yr wks wk inc tab tabs cap caps min max temp diff neg pos dx hx tx rx sx wt ht
+		gen med surg resid`)
 	// joining words do not end a sentence, so a line that ends in one goes on.
 	joining = set(`and or of with the a an to in on at for by from his her their that which is was were are has have had as be been but after before during due
 		including without than who`)
@@ -130,7 +130,7 @@ func (t *Text) bullet(i int) bool {
 // stops reports whether token i-1 is the final stop of the sentence that began at token from.
 func (t *Text) stops(from, i int) bool {
 	stop := i - 1
-	for stop > from && t.Joined(stop) && strings.IndexByte(`")]'`, t.Body[t.Tokens[stop].Start]) >= 0 {
+	for stop > from && i-stop <= 3 && t.Joined(stop) && strings.IndexByte(`")]'`, t.Body[t.Tokens[stop].Start]) >= 0 {
 		stop--
 	}
 	first, size := utf8.DecodeRuneInString(t.Body[t.Tokens[i].Start:])

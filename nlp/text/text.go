@@ -14,9 +14,6 @@ type Span struct{ Start, End int }
 // Overlaps reports whether two spans share a byte.
 func (s Span) Overlaps(o Span) bool { return s.Start < o.End && o.Start < s.End }
 
-// Holds reports whether o lies within s.
-func (s Span) Holds(o Span) bool { return s.Start <= o.Start && o.End <= s.End }
-
 // Kind is what a token is made of.
 type Kind uint8
 
@@ -79,9 +76,17 @@ func New(body string) *Text {
 				continue
 			}
 		}
-		t.Tokens = append(t.Tokens, Token{int32(start), int32(i), kind, line, maphash.String(seed, t.Lower[start:i])}) //nolint:gosec // notes are far below 2 GiB
+		t.Tokens = append(t.Tokens, Token{int32(start), int32(i), kind, line, hash(t.Lower[start:i])}) //nolint:gosec // notes are far below 2 GiB
 	}
 	return t
+}
+
+// hash gives that of a word. The typographic apostrophe is the plain one.
+func hash(word string) uint64 {
+	if word == "’" || word == "‘" || word == "ʼ" {
+		word = "'"
+	}
+	return maphash.String(seed, word)
 }
 
 // kindAt gives the kind of the character at a byte.
@@ -134,8 +139,14 @@ func lower(s string) string {
 	return string(b)
 }
 
-// Word gives a token's text in lower case.
-func (t *Text) Word(i int) string { return t.Lower[t.Tokens[i].Start:t.Tokens[i].End] }
+// Word gives a token's text in lower case, with the plain apostrophe for the typographic one.
+func (t *Text) Word(i int) string {
+	word := t.Lower[t.Tokens[i].Start:t.Tokens[i].End]
+	if word == "’" || word == "‘" {
+		return "'"
+	}
+	return word
+}
 
 // Span gives where tokens [from, to) stand.
 func (t *Text) Span(from, to int) Span {
