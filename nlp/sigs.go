@@ -53,12 +53,14 @@ func (s *Sigs) end(d *Document, i, from, sentence int) int {
 		to = d.Sentences[sentence].To
 	}
 	// A line of a list of drugs is cut at its full stops, but goes on.
-	for next := sentence + 1; next < len(d.Sentences) && next < sentence+4; next++ {
-		run := d.Sentences[next]
-		if d.Words.Tokens[run.From].Line != d.Words.Tokens[run.From-1].Line {
-			break
+	if s.beginsLine(d, i) {
+		for next := sentence + 1; next < len(d.Sentences) && next < sentence+4; next++ {
+			run := d.Sentences[next]
+			if d.Words.Tokens[run.From].Line != d.Words.Tokens[run.From-1].Line {
+				break
+			}
+			to = run.To
 		}
-		to = run.To
 	}
 	for j := i + 1; j < len(d.Entities); j++ {
 		if s.roles[d.Entities[j].Label] == drugRole && d.Entities[j].Start >= d.Entities[i].End {
@@ -73,9 +75,23 @@ func (s *Sigs) end(d *Document, i, from, sentence int) int {
 	return to
 }
 
+// beginsLine reports whether a drug is the first word of its line, but for a number or a bullet.
+func (s *Sigs) beginsLine(d *Document, i int) bool {
+	at := d.Words.Cover(d.Entities[i].Span).From
+	for back := 1; back <= 3; back++ {
+		if at-back < 0 || d.Words.Tokens[at-back].Line != d.Words.Tokens[at].Line {
+			return true
+		}
+		if d.Words.Tokens[at-back].Kind == text.Word {
+			return false
+		}
+	}
+	return false
+}
+
 // finalStop reports whether the last of tokens [from, to) is a full stop that is no abbreviation's ("p.r.n.").
 func (s *Sigs) finalStop(t *text.Text, from, to int) bool {
-	return t.Word(to-1) == "." && !(to-3 >= from && t.Word(to-3) == ".")
+	return t.Word(to-1) == "." && (to-3 < from || t.Word(to-3) != ".")
 }
 
 // maxSig bounds the words about one drug, in tokens.

@@ -87,6 +87,9 @@ func sensesOf(value any) ([]sense, error) {
 	if err := yaml.UnmarshalWithOptions(data, &senses, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("%s", yaml.FormatError(err, false, false))
 	}
+	if len(senses) == 0 {
+		return nil, fmt.Errorf("no sense")
+	}
 	if last := senses[len(senses)-1]; last.Long == "" || len(last.Sections)+len(last.Near) > 0 {
 		return nil, fmt.Errorf("the last sense stands without section and nearby words")
 	}
@@ -123,11 +126,13 @@ func (n *Normalizer) Normal(t *text.Text, m Mention, defined map[string]string) 
 	head, last := "", s
 	if cut := strings.LastIndexByte(s, ' '); cut >= 0 {
 		head, last = s[:cut+1], s[cut+1:]
-		for part := range strings.FieldsSeq(head) { // "acute MI", "h/o DM2": the parts are written out
+		parts := strings.Fields(head)
+		for i, part := range parts { // "acute MI", "h/o DM2": the parts are written out
 			if long, found := n.plain(m.Kind, part, words); found {
-				head = strings.Replace(head, part+" ", long+" ", 1)
+				parts[i] = long
 			}
 		}
+		head = strings.Join(parts, " ") + " "
 		if long, found := n.plain(m.Kind, last, words); found {
 			return head + long
 		}
@@ -214,12 +219,10 @@ func (n *Normalizer) one(word string) string {
 		return word
 	}
 	for _, ending := range []struct{ many, one string }{
-		{"ases", "asis"}, {"oses", "osis"}, {"yses", "ysis"}, {"ies", "y"}, {"aches", "ache"}, {"ches", "ch"}, {"shes", "sh"}, {"xes", "x"}, {"sses", "ss"}, {"uses", "us"}, {"s", ""},
+		{"stases", "stasis"}, {"iases", "iasis"}, {"doses", "dose"}, {"oses", "osis"}, {"lyses", "lysis"}, {"ralyses", "ralysis"}, {"ies", "y"}, {"aches", "ache"}, {"ches", "ch"}, {"shes", "sh"}, {"xes", "x"},
+		{"sses", "ss"}, {"ruses", "rus"}, {"tuses", "tus"}, {"s", ""},
 	} {
-		if stem, found := strings.CutSuffix(word, ending.many); found && len(stem) >= 2 {
-			if ending.many == "ases" && (strings.HasSuffix(stem, "c") || strings.HasSuffix(stem, "ise") || strings.HasSuffix(stem, "dise") || strings.HasSuffix(word, "diseases") || strings.HasSuffix(word, "increases")) {
-				return strings.TrimSuffix(word, "s")
-			}
+		if stem, found := strings.CutSuffix(word, ending.many); found && len(stem) >= 1 {
 			return stem + ending.one
 		}
 	}

@@ -280,7 +280,7 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 	if id, known := s.rules.sections[in.Code]; known {
 		c := &s.rules.cues[id]
 		said := Flags(c.says & all)
-		if c.bears(target.Kind) && said&^j.Flags != 0 && !j.goesOn && j.Flags&(Negated|Hypothetical) == 0 {
+		if c.bears(target.Kind) && said&^j.Flags != 0 && !j.goesOn && (target.Kind == Problem || !s.beside(first, target.Kind)) && j.Flags&(Negated|Hypothetical) == 0 {
 			j.Flags |= said
 			j.add(Cue{in.Heading, c.name})
 		}

@@ -3,6 +3,7 @@ package measure
 import (
 	"encoding/json"
 	"math/big"
+	"strconv"
 	"strings"
 
 	"charthand/nlp/text"
@@ -25,24 +26,50 @@ func NumberAt(t *text.Text, i, limit int) (value json.Number, next int) {
 	switch word := t.Word(i); {
 	case t.Tokens[i].Kind == text.Number:
 		value, next := digits(t, i, limit)
-		if next < limit && t.Word(next) == "million" {
+		if decimals, end := spoken(t, next, limit); end > next && !strings.Contains(string(value), ".") {
+			return value + json.Number("."+decimals), end
+		}
+		if next < limit && t.Word(next) == "million" && (next+1 == limit || t.Word(next+1) != "/") {
 			return times(value, "6"), next + 1
 		}
 		return value, next
 	case word == "." && i+1 < limit && t.Joined(i+1) && t.Tokens[i+1].Kind == text.Number && !strings.ContainsAny(t.Word(i+1), ".,"):
 		return json.Number("0." + t.Word(i+1)), i + 2
 	case word == "point" && i+1 < limit:
-		if n, next := written(t, i+1, limit); next > i+1 {
-			return json.Number("0." + n.Num().String()), next
+		if decimals, next := spoken(t, i, limit); next > i {
+			return json.Number("0." + decimals), next
 		}
 	case fractions[word] != "":
 		return fraction(t, i, limit)
 	default:
 		if n, next := written(t, i, limit); next > i {
+			if decimals, end := spoken(t, next, limit); end > next {
+				return json.Number(n.Num().String() + "." + decimals), end
+			}
 			return withFraction(t, n, next, limit)
 		}
 	}
 	return "", i
+}
+
+// spoken reads "point" at token i and the digits after it, each a word: "point zero five" is "05".
+func spoken(t *text.Text, i, limit int) (decimals string, next int) {
+	if i >= limit || t.Word(i) != "point" {
+		return "", i
+	}
+	next = i + 1
+	for next < limit && len(decimals) < 6 {
+		n, ok := words[t.Word(next)]
+		if !ok || n > 9 {
+			break
+		}
+		decimals += strconv.FormatInt(n, 10)
+		next++
+	}
+	if decimals == "" {
+		return "", i
+	}
+	return decimals, next
 }
 
 // digits reads a number in digits, a fraction ("1/2") and a mixed number ("1 1/2", "1½").
@@ -91,7 +118,7 @@ func small(numerator, denominator string) bool {
 func divide(whole, numerator, denominator string) json.Number {
 	r, _ := new(big.Rat).SetString(numerator + "/" + denominator)
 	w, _ := new(big.Rat).SetString(whole)
-	return decimal(r.Add(r, w))
+	return Decimal(r.Add(r, w))
 }
 
 func plus(a json.Number, b string) json.Number {
@@ -100,14 +127,17 @@ func plus(a json.Number, b string) json.Number {
 	if !okX || !okY {
 		return a
 	}
-	return decimal(x.Add(x, y))
+	return Decimal(x.Add(x, y))
 }
 
-// decimal writes a rational number with at most six decimals and no zeros at the end.
-func decimal(r *big.Rat) json.Number {
+// Decimal writes a rational number with at most six decimals and no zeros at the end.
+func Decimal(r *big.Rat) json.Number {
 	s := r.FloatString(6)
 	return json.Number(strings.TrimSuffix(strings.TrimRight(s, "0"), "."))
 }
+
+// maxWritten bounds a number in words.
+const maxWritten = 1_000_000
 
 // written reads a number in words.
 func written(t *text.Text, i, limit int) (*big.Rat, int) {
@@ -129,6 +159,8 @@ func written(t *text.Text, i, limit int) (*big.Rat, int) {
 		switch {
 		case ok && (part == 0 || part%10 == 0 && n < 10 || part%100 == 0):
 			part += n
+		case total > maxWritten || part > maxWritten:
+			return big.NewRat(total+part, 1), next
 		case word == "hundred" && next > i:
 			part = max(part, 1) * 100
 		case word == "thousand" && next > i:
@@ -162,12 +194,12 @@ func withFraction(t *text.Text, n *big.Rat, next, limit int) (json.Number, int) 
 		if part := fractions[strings.TrimSuffix(t.Word(at), "s")]; part != "" && t.Tokens[at].Kind == text.Word {
 			p, _ := new(big.Rat).SetString(part)
 			if at == next || joined {
-				return decimal(p.Mul(p, n)), at + 1
+				return Decimal(p.Mul(p, n)), at + 1
 			}
-			return decimal(p.Add(p, n)), at + 1
+			return Decimal(p.Add(p, n)), at + 1
 		}
 	}
-	return decimal(n), next
+	return Decimal(n), next
 }
 
 // fraction reads "half", "½", "half a", "quarter".

@@ -17,7 +17,7 @@ func times(value json.Number, power string) json.Number {
 	if !ok {
 		return value
 	}
-	return decimal(x)
+	return Decimal(x)
 }
 
 // isMinus reports whether a token is a minus sign.
@@ -37,7 +37,7 @@ func (p *parser) signed(i int) (json.Number, int) {
 
 // unit reads a unit; a capital that stands alone is a flag, not hours or liters.
 func (p *parser) unit(i int) (string, int) {
-	if i < p.end && !p.text.Joined(i) && !(i+1 < len(p.text.Tokens) && p.text.Joined(i+1) && p.text.Word(i+1) == "/") {
+	if i < p.end && !p.text.Joined(i) && (i+1 == len(p.text.Tokens) || !p.text.Joined(i+1) || p.text.Word(i+1) != "/") {
 		switch p.text.Body[p.text.Tokens[i].Start:p.text.Tokens[i].End] {
 		case "H", "A", "N", "HH", "LL", "U":
 			return "", i
@@ -94,10 +94,13 @@ func (p *parser) pressure(i int) int {
 		return i
 	}
 	mean, third := p.mean(end)
+	if mean != "" && (less(mean, diastolic) || less(systolic, mean)) {
+		mean, third = "", end
+	}
 	unit, afterUnit := p.unit(third)
 	high, low := whole(systolic), whole(diastolic)
 	bounds := minSystolic <= high && high <= maxSystolic && minDiastolic <= low && low <= maxDiastolic && low < high
-	if !bounds && unit != "mm[Hg]" && !(mean != "" && low < high) || high < low {
+	if !bounds && unit != "mm[Hg]" && (mean == "" || low >= high) || high < low {
 		return i
 	}
 	p.component("8480-6", "systolic", systolic)
@@ -138,8 +141,15 @@ func (p *parser) mean(i int) (json.Number, int) {
 func (p *parser) component(code, name string, value json.Number) {
 	p.value.Component = append(p.value.Component, Component{
 		Code:     CodeableConcept{Coding: []Coding{{System: "http://loinc.org", Code: code}}, Text: name},
-		Quantity: NewQuantity(value, "mm[Hg]"),
+		Quantity: &Quantity{Value: value, Comparator: p.comparator, Unit: "mm[Hg]", System: UCUM, Code: "mm[Hg]"},
 	})
+}
+
+// less reports whether one number is less than another.
+func less(a, b json.Number) bool {
+	x, okX := new(big.Rat).SetString(string(a))
+	y, okY := new(big.Rat).SetString(string(b))
+	return okX && okY && x.Cmp(y) < 0
 }
 
 // whole gives a whole number, -1 where it is none.
@@ -198,7 +208,7 @@ func (p *parser) twoUnits(value json.Number, next int) int {
 		return next
 	}
 	unit, after := p.unit(end)
-	if unit != second && !(unit == "" && second == "[in_i]") {
+	if unit != second && (unit != "" || second != "[in_i]") {
 		return next
 	}
 	if unit == "" {
@@ -211,7 +221,7 @@ func (p *parser) twoUnits(value json.Number, next int) int {
 		return next
 	}
 	a.Mul(a, big.NewRat(per, 1)).Add(a, b)
-	p.value.Quantity = NewQuantity(decimal(a), second)
+	p.value.Quantity = NewQuantity(Decimal(a), second)
 	p.value.Quantity.Comparator = p.comparator
 	return after
 }
@@ -253,11 +263,16 @@ func (p *parser) span(low json.Number, unit string, i int) int {
 	if second == "" {
 		second = unit
 	}
+	if less(high, low) { // "from 12 to 9": the later one counts
+		p.flag = "D"
+		p.value.Quantity = NewQuantity(high, second)
+		return after
+	}
 	p.value.Range = &Range{Low: NewQuantity(low, second), High: NewQuantity(high, second)}
 	return after
 }
 
-// power reads "x 10^3", "x10(9)", "x10E3", "e3": the power, empty where there is none.
+// power reads "x 10^3", "x10(9)", "x10E3": the power, empty where there is none.
 func (p *parser) power(i int) (power string, next int) {
 	at := p.joint(i, "x", "×", "*")
 	if p.word(at) != "10" {
@@ -265,7 +280,7 @@ func (p *parser) power(i int) (power string, next int) {
 	}
 	at++
 	bracket := p.word(at) == "("
-	after := p.joint(at, "^", "(", "e", "*", "**")
+	after := p.joint(at, "^", "(", "e", "*")
 	if after == at {
 		return "", i
 	}
@@ -309,10 +324,7 @@ func (p *parser) flagAfter(i, limit int) int {
 	if word := p.text.Body[p.text.Tokens[at].Start:p.text.Tokens[at].End]; !bracket && (len(word) > 2 || word != strings.ToUpper(word)) {
 		return i
 	}
-	end := p.end
-	p.end = limit
 	next := p.flagAt(at, limit)
-	p.end = end
 	if next == at {
 		return i
 	}
@@ -353,13 +365,10 @@ func (p *parser) bracketed(i, limit int) int {
 	}
 	high, next := p.signed(to)
 	if next == to {
-		high, next = NumberAt(p.text, to, limit)
-	}
-	if next == to {
 		return i
 	}
 	_, next = p.unit(next)
-	if word := p.word(next); word != ")" && word != "]" || len(p.value.ReferenceRange) > 0 {
+	if word := p.word(next); word != ")" && word != "]" || len(p.value.ReferenceRange) > 0 || less(high, low) {
 		return i
 	}
 	p.value.ReferenceRange = []Range{{Low: NewQuantity(low, ""), High: NewQuantity(high, "")}}

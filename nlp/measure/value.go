@@ -21,7 +21,6 @@ type Reader struct {
 	units        *Units
 	flags        *text.Lexicon // words → interpretations
 	comparators  *text.Lexicon
-	about        *text.Lexicon
 	reference    *text.Lexicon
 	codes, signs []string // of interpretations and comparators, by number in the lexicons
 }
@@ -40,13 +39,12 @@ func NewReader(units *Units, data []byte) (*Reader, error) {
 	var file struct {
 		Interpretations map[string][]string `yaml:"interpretations"`
 		Comparators     map[string][]string `yaml:"comparators"`
-		About           []string            `yaml:"about"`
 		Reference       []string            `yaml:"reference"`
 	}
 	if err := yaml.UnmarshalWithOptions(data, &file, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("words of values: %s", yaml.FormatError(err, false, false))
 	}
-	r := &Reader{units: units, flags: text.NewLexicon(), comparators: text.NewLexicon(), about: text.NewLexicon(), reference: text.NewLexicon()}
+	r := &Reader{units: units, flags: text.NewLexicon(), comparators: text.NewLexicon(), reference: text.NewLexicon()}
 	r.codes, r.signs = slices.Sorted(maps.Keys(file.Interpretations)), slices.Sorted(maps.Keys(file.Comparators))
 	var faults []error
 	add := func(lexicon *text.Lexicon, patterns []string, id int) {
@@ -62,13 +60,9 @@ func NewReader(units *Units, data []byte) (*Reader, error) {
 	for i, sign := range r.signs {
 		add(r.comparators, file.Comparators[sign], i)
 	}
-	add(r.about, file.About, 0)
 	add(r.reference, file.Reference, 0)
 	return r, errors.Join(faults...)
 }
-
-// Units gives the units that the Reader reads.
-func (r *Reader) Units() *Units { return r.units }
 
 // Value reads the result that stands at tokens [from, to), and the flag and reference range right after it. What has no number is
 // a result in words.
@@ -134,7 +128,7 @@ func (p *parser) read(from int) {
 	}
 }
 
-// moved says which way a result went in "up to 4.8 from 2.1", U or D; nothing where no earlier one is named.
+// moved says that a result went up in "up to 4.8 from 2.1": U; nothing where no earlier one is named.
 func (p *parser) moved(m text.Match) string {
 	if p.text.Word(m.From) != "up" || p.end >= len(p.text.Tokens) || p.text.Word(p.end) != "from" {
 		return ""

@@ -61,13 +61,13 @@ func Default() (*Linker, error) {
 func New(w Weights) *Linker {
 	l := &Linker{labels: map[string]uint16{}, words: map[string]uint16{}, modifiers: make([]bool, len(w.Labels)+1)}
 	for i, label := range w.Labels {
-		l.labels[label] = uint16(i + 1) //nolint:gosec // a few dozen
+		l.labels[label] = uint16(i + 1)
 	}
 	for alias, label := range w.Aliases {
 		l.labels[alias] = l.labels[label]
 	}
 	for i, word := range w.Words {
-		l.words[word] = uint16(i + 1) //nolint:gosec // a few hundred
+		l.words[word] = uint16(i + 1)
 	}
 	for _, label := range w.Modifiers {
 		l.modifiers[l.labels[label]] = true
@@ -233,9 +233,9 @@ func distance(gap int) uint16 {
 	case gap < 0:
 		return 0
 	case gap <= 3:
-		return uint16(gap + 1) //nolint:gosec // 1 to 4
+		return uint16(gap + 1)
 	default:
-		return min(8, 5+uint16(math.Log2(float64(gap)/4))) //nolint:gosec // 5 to 8
+		return min(8, 5+uint16(math.Log2(float64(gap)/4)))
 	}
 }
 

@@ -14,7 +14,7 @@ const present = 1 << 63
 
 // newTable makes a table for a number of features; half of it stays empty.
 func newTable(n int) table {
-	size := 1 << bits.Len(uint(2*n+1)) //nolint:gosec // a few tens of thousands
+	size := 1 << bits.Len(uint(2*n+1))
 	return table{make([]uint64, size), make([]float32, size), uint(64 - bits.TrailingZeros(uint(size)))}
 }
 

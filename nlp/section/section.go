@@ -41,7 +41,9 @@ func (f *Finder) Find(t *text.Text) []Section {
 		i = next
 		if n := len(found); n > 0 {
 			current := found[n-1].Code
-			if f.items[h.Code][current] || f.divided[current] && (h.bullet || h.minor && !(h.capitals && found[n-1].capitals && h.Code != current && h.Code != "")) {
+			// Beside capitals, capitals that name another section begin it.
+			likewise := h.capitals && found[n-1].capitals && h.Code != current && h.Code != ""
+			if f.items[h.Code][current] || f.divided[current] && (h.bullet || h.minor && !likewise) {
 				continue
 			}
 			found[n-1].End = h.Start
@@ -368,7 +370,8 @@ func titled(s string) bool {
 
 // pulse reports whether what stands at token i is the value of a pulse ("P: 82"), not an item of a list ("P: 1. continue").
 func pulse(t *text.Text, i int) bool {
-	return numberAt(t, i) && !(i+1 < len(t.Tokens) && t.Joined(i+1) && strings.IndexByte(".)", t.Body[t.Tokens[i+1].Start]) >= 0)
+	listed := i+1 < len(t.Tokens) && t.Joined(i+1) && strings.IndexByte(".)", t.Body[t.Tokens[i+1].Start]) >= 0
+	return numberAt(t, i) && !listed
 }
 
 // upperBefore reports whether token i goes on a run of words that begin with capitals.

@@ -3,7 +3,6 @@ package sig
 import (
 	"encoding/json"
 	"math/big"
-	"strconv"
 	"strings"
 
 	"charthand/nlp/measure"
@@ -25,7 +24,7 @@ func (p *parser) amount(i int) int {
 	if m, ok := p.forms.Longest(p.text, p.adjectives(next), p.to); ok {
 		return p.counted(amount{low, high, p.formCodes[m.ID]}, i, m.To)
 	}
-	if after := p.ofStrength(amount{low, high, ""}, next); after > next {
+	if after := p.ofStrength(amount{low, high, ""}, i, next); after > next {
 		return after
 	}
 	unit, after := p.units.At(p.text, next, p.to)
@@ -35,11 +34,8 @@ func (p *parser) amount(i int) int {
 	switch unit {
 	case "s", "min", "h", "d", "wk", "mo", "a", "[degF]", "Cel", "mm[Hg]", "/min", "cm", "m", "[in_i]", "[ft_i]", "[oz_av]", "[lb_av]", "kg", "deg":
 		return i
-	case "U", "unit":
-		unit = "[iU]"
 	}
-	unit = strings.Replace(unit, "U/", "[iU]/", 1)
-	unit = strings.ReplaceAll(unit, "[i[iU]", "[iU]")
+	unit = international(unit)
 	quantity := amount{low, high, unit}
 	if p.is(after, "/") && p.text.Joined(after) { // "400 mg/5 mL"
 		if per, end := measure.NumberAt(p.text, after+1, p.to); end > after+1 {
@@ -52,8 +48,19 @@ func (p *parser) amount(i int) int {
 	return p.measured(quantity, i, after)
 }
 
+// international gives units of a drug their code: "units" of insulin are international units, not those of enzymes.
+func international(unit string) string {
+	if unit == "U" {
+		return "[iU]"
+	}
+	if rest, per := strings.CutPrefix(unit, "U/"); per {
+		return "[iU]/" + rest
+	}
+	return unit
+}
+
 // ofStrength reads what follows a number of forms: "one [325 mg tablet]", "2 [of the 5 mg tablets]", "2 [x 500 mg tablets]".
-func (p *parser) ofStrength(count amount, i int) int {
+func (p *parser) ofStrength(count amount, from, i int) int {
 	at := i
 	for p.is(at, "of", "the", "x", "a") {
 		at++
@@ -70,7 +77,7 @@ func (p *parser) ofStrength(count amount, i int) int {
 	if !ok {
 		return i
 	}
-	p.again(i, p.step.count)
+	p.again(from, p.step.count)
 	count.unit = p.formCodes[m.ID]
 	p.step.count, p.step.strength = count, amount{strength, "", unit}
 	return m.To
@@ -95,7 +102,7 @@ func (p *parser) adjectives(i int) int {
 // counted takes in a number of tablets, puffs, drops.
 func (p *parser) counted(count amount, i, next int) int {
 	if count.unit == "{dose}" {
-		if n, err := strconv.Atoi(string(count.low)); err == nil && count.high == "" {
+		if n := whole(count.low); n > 0 && count.high == "" {
 			p.step.repeat.Count = n
 			p.step.timed = true
 		}
@@ -198,6 +205,5 @@ func quotient(a, b json.Number) json.Number {
 	if !okX || !okY || y.Sign() == 0 {
 		return a
 	}
-	s := x.Quo(x, y).FloatString(6)
-	return json.Number(strings.TrimSuffix(strings.TrimRight(s, "0"), "."))
+	return measure.Decimal(x.Quo(x, y))
 }

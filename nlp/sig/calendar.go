@@ -35,7 +35,7 @@ func (p *parser) weekday(i int) int {
 	next := first.To
 	for {
 		after := next
-		for p.is(after, ",", "/", "and", "&", "-", ".") {
+		for p.is(after, ",", "/", "and", "&", "-", "–", ".") {
 			after++
 		}
 		m, ok := p.days.Longest(p.text, after, p.to)
@@ -46,7 +46,7 @@ func (p *parser) weekday(i int) int {
 			p.addDays(daysBetween(p.dayCodes[first.ID], p.dayCodes[m.ID])...)
 		}
 		p.addDays(p.dayCodes[m.ID])
-		next = m.To
+		first, next = m, m.To
 	}
 }
 
@@ -56,8 +56,8 @@ var week = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 // daysBetween gives the days after one and before another.
 func daysBetween(first, last string) []string {
 	from, to := slices.Index(week, first)+1, slices.Index(week, last)
-	if from > to {
-		return nil
+	if from > to { // over the week's end
+		return append(slices.Clone(week[from:]), week[:to]...)
 	}
 	return week[from:to]
 }
@@ -104,19 +104,18 @@ func (p *parser) clock(i int) int {
 		}
 		next, sure = next+2, true
 	}
-	if half := p.word(next); half == "am" || half == "pm" || (half == "a" || half == "p") && p.is(next+1, ".") && p.is(next+2, "m") || (half == "a" || half == "p") && p.text.Joined(next) {
+	if digits == 3 && !sure {
+		hour, minute = hour/100, hour%100
+	}
+	if hour > 23 {
+		return i
+	}
+	if half, after := p.half(next); half != 0 {
 		hour %= 12
-		if half[0] == 'p' {
+		if half == 'p' {
 			hour += 12
 		}
-		next++
-		if p.is(next, ".") {
-			next += 2
-			if p.is(next, ".") && p.text.Joined(next) {
-				next++
-			}
-		}
-		sure = true
+		next, sure = after, true
 	}
 	if !sure || hour > 23 || minute > 59 {
 		return i
@@ -125,4 +124,23 @@ func (p *parser) clock(i int) int {
 	p.step.repeat.TimeOfDay = append(p.step.repeat.TimeOfDay, clock)
 	p.step.timed = true
 	return next
+}
+
+// half reads "am", "p.m." or a joined "p" at token i: its first letter, 0 for none, and the token after it.
+func (p *parser) half(i int) (byte, int) {
+	switch word := p.word(i); word {
+	case "am", "pm":
+		return word[0], i + 1
+	case "a", "p":
+		if p.is(i+1, ".") && p.is(i+2, "m") {
+			if p.is(i+3, ".") && p.text.Joined(i+3) {
+				return word[0], i + 4
+			}
+			return word[0], i + 3
+		}
+		if p.text.Joined(i) {
+			return word[0], i + 1
+		}
+	}
+	return 0, i
 }

@@ -162,7 +162,9 @@ func (p *parser) maximum(i int) int {
 	default:
 		return i
 	}
+	daily := false
 	for p.is(at, ".", "of", "to", "dose", "daily", "total", ":", "a", "is") {
+		daily = daily || p.is(at, "daily")
 		at++
 	}
 	low, _, next := p.number(at)
@@ -177,7 +179,6 @@ func (p *parser) maximum(i int) int {
 		p.bounds(low, "", unit)
 		return after
 	}
-	daily := p.is(at-1, "daily")
 	period, per, end := json.Number("1"), "", after
 	switch {
 	case strings.HasSuffix(unit, "/d"):
@@ -209,8 +210,6 @@ func (p *parser) maximum(i int) int {
 		}
 		return after
 	}
-	unit = strings.Replace(unit, "U", "[iU]", 1)
-	unit = strings.ReplaceAll(unit, "[i[iU]]", "[iU]")
-	p.step.max = &measure.Ratio{Numerator: measure.NewQuantity(low, unit), Denominator: measure.NewQuantity(period, per)}
+	p.step.max = &measure.Ratio{Numerator: measure.NewQuantity(low, international(unit)), Denominator: measure.NewQuantity(period, per)}
 	return end
 }

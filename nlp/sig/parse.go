@@ -115,8 +115,10 @@ func (p *parser) next(i int) int {
 
 // pass gives the token after what is no part of the sig: the next comma, bracket or full stop.
 func (p *parser) pass(i int) int {
-	for i < p.to && !(p.text.Tokens[i].Kind == text.Sign && strings.IndexByte(",;.)", p.text.Body[p.text.Tokens[i].Start]) >= 0) {
-		i++
+	for ; i < p.to; i++ {
+		if p.text.Tokens[i].Kind == text.Sign && strings.IndexByte(",;.)", p.text.Body[p.text.Tokens[i].Start]) >= 0 {
+			break
+		}
 	}
 	return i
 }
@@ -235,8 +237,8 @@ func (s *step) dosage(words string) Dosage {
 	if !strength.empty() {
 		d.Strength = strength.quantity()
 	}
-	if s.timed {
-		d.Timing = &Timing{s.repeat}
+	if repeat := s.repeat.valid(); !repeat.empty() {
+		d.Timing = &Timing{repeat}
 	}
 	if s.reason != "" {
 		d.AsNeededCodeableConcept = &measure.CodeableConcept{Text: s.reason}

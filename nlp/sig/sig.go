@@ -4,6 +4,7 @@ package sig
 
 import (
 	"encoding/json"
+	"slices"
 
 	"charthand/nlp/measure"
 )
@@ -60,4 +61,21 @@ type Repeat struct {
 // Sig is the steps of a drug's use, one after the other.
 type Sig struct {
 	Dosage []Dosage `json:"dosage"`
+}
+
+// valid gives the timing without what FHIR's invariants forbid beside what was said more exactly: no time of an event beside a clock
+// time (tim-10), no offset beside a meal itself or without an event (tim-9).
+func (r Repeat) valid() Repeat {
+	if len(r.TimeOfDay) > 0 {
+		r.When = nil
+	}
+	if len(r.When) == 0 || slices.ContainsFunc(r.When, func(code string) bool { return code[0] == 'C' }) {
+		r.Offset = 0
+	}
+	return r
+}
+
+// empty reports whether the timing says nothing.
+func (r Repeat) empty() bool {
+	return r.BoundsDuration == nil && r.BoundsRange == nil && r.Count == 0 && r.Duration == "" && r.Frequency == 0 && len(r.DayOfWeek)+len(r.TimeOfDay)+len(r.When) == 0
 }

@@ -44,13 +44,6 @@ func (p *parser) frequency(i int) int {
 	if w, isWhen := p.when.Longest(p.text, i, p.to); isWhen && w.To > m.To {
 		return i
 	}
-	if p.is(i, "every", "q") && p.is(i+1, "other") {
-		if day, ok := p.days.Longest(p.text, i+2, p.to); ok {
-			p.addDays(p.dayCodes[day.ID])
-			p.setFrequency(1, 0, "2", "", "wk")
-			return day.To
-		}
-	}
 	rate := p.rates[m.ID]
 	p.setFrequency(rate.frequency, rate.frequencyMax, json.Number(rate.period), "", rate.unit)
 	return m.To
@@ -80,7 +73,7 @@ func (p *parser) every(i int) int {
 		return p.weekday(day.From)
 	}
 	low, high, next := p.number(at)
-	if next == at || p.text.Tokens[at].Kind == text.Word && p.text.Word(i) == "q" && p.text.Word(at) == "d" {
+	if next == at {
 		return i
 	}
 	unit, after := p.timeUnit(next)
@@ -111,7 +104,13 @@ func (p *parser) times(i int) int {
 		return i
 	}
 	if p.is(next, "divided") || p.is(next, "equally") {
+		if whole(low) == 0 {
+			return i
+		}
 		p.step.repeat.Frequency = 0
+		if m := &p.step.mass; !m.empty() && !strings.HasSuffix(m.unit, "/d") {
+			m.unit += "/d" // what is divided is the dose of a day, not of each time
+		}
 		p.setFrequency(whole(low), whole(high), "1", "", "d")
 		for p.is(next, "divided", "equally", "doses", "dose", "daily") {
 			next++
@@ -136,6 +135,9 @@ func (p *parser) times(i int) int {
 	case p.is(after, "hourly", "hour", "h"):
 		unit = "h"
 	default:
+		return i
+	}
+	if whole(low) == 0 {
 		return i
 	}
 	p.setFrequency(whole(low), whole(high), "1", "", unit)
@@ -287,8 +289,14 @@ func (p *parser) over(i int) int {
 // offset reads "30 minutes before breakfast".
 func (p *parser) offset(i int) int {
 	low, high, next := p.number(i)
+	if next == i && p.is(i, "a", "an") {
+		low, next = "1", i+1
+	}
 	if next == i {
 		return i
+	}
+	if p.is(next, "a", "an") {
+		next++ // "half an hour"
 	}
 	unit, after := p.timeUnit(next)
 	if unit != "min" && unit != "h" {
@@ -319,12 +327,16 @@ func (p *parser) offset(i int) int {
 	return m.To
 }
 
+// setOffset sets an offset, in whole minutes.
 func (p *parser) setOffset(value json.Number, unit string) {
-	minutes := whole(value)
+	minutes, err := value.Float64()
+	if err != nil || minutes < 0 || minutes > 24*60 {
+		return
+	}
 	if unit == "h" {
 		minutes *= 60
 	}
-	p.step.repeat.Offset = minutes
+	p.step.repeat.Offset = int(minutes)
 }
 
 func (p *parser) addWhen(code string) {
@@ -334,23 +346,21 @@ func (p *parser) addWhen(code string) {
 	p.step.timed = true
 }
 
-// eventTiming reads "at bedtime", "with meals", "qAC and HS".
+// eventTiming reads "at bedtime", "with meals", "qAC and HS", "before breakfast, lunch and dinner".
 func (p *parser) eventTiming(i int) int {
 	at := i
-	if p.is(i, "and", "&") && len(p.step.repeat.When) > 0 {
-		at++
+	if n := len(p.step.repeat.When); n > 0 {
+		for p.is(at, "and", "&", ",") {
+			at++
+		}
+		if at > i {
+			if next := p.meal(p.step.repeat.When[n-1], at); next > at {
+				return next
+			}
+		}
 	}
 	m, ok := p.when.Longest(p.text, at, p.to)
 	if !ok {
-		// "before breakfast and supper"
-		if n := len(p.step.repeat.When); at > i && n > 0 {
-			for lexicon, codes := range map[*text.Lexicon][]string{p.before: p.beforeCodes, p.after: p.afterCodes} {
-				if meal, found := lexicon.Longest(p.text, at, p.to); found && sameSide(p.step.repeat.When[n-1], codes[meal.ID]) {
-					p.addWhen(codes[meal.ID])
-					return meal.To
-				}
-			}
-		}
 		if p.is(i, "qachs", "achs", "acqhs") {
 			p.addWhen("AC")
 			p.addWhen("HS")
@@ -362,5 +372,22 @@ func (p *parser) eventTiming(i int) int {
 	return m.To
 }
 
-// sameSide reports whether two codes are of the same side of a meal.
-func sameSide(a, b string) bool { return len(a) > 1 && len(b) > 1 && a[0] == b[0] }
+// meal reads one more meal after the code of another: before it, after it or with it, as that one.
+func (p *parser) meal(code string, i int) int {
+	side, rest := code[:1], code[1:]
+	if code[0] == 'A' || code[0] == 'P' {
+		if len(code) != 3 {
+			return i
+		}
+		side, rest = code[:2], code[2:]
+	}
+	if rest != "M" && rest != "D" && rest != "V" || side != "AC" && side != "PC" && side != "C" {
+		return i
+	}
+	m, ok := p.before.Longest(p.text, i, p.to)
+	if !ok || len(p.beforeCodes[m.ID]) != 3 {
+		return i
+	}
+	p.addWhen(side + p.beforeCodes[m.ID][2:])
+	return m.To
+}

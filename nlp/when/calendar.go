@@ -163,6 +163,7 @@ func (e *reading) period() (Expression, bool) {
 	if joint == next {
 		return Expression{}, false
 	}
+	joint = e.skip(joint, "the")
 	if w := e.word(joint); w == "present" || w == "now" || w == "current" || w == "today" {
 		d, ok := e.dated(start)
 		return Expression{Period: &Period{Start: d.String()}}, ok
@@ -170,7 +171,7 @@ func (e *reading) period() (Expression, bool) {
 	end, after := e.date(joint)
 	if n, err := strconv.Atoi(e.word(joint)); (after == joint || end.month == 0 && end.year == 0) && err == nil && start.day > 0 && n >= 1 && n <= 31 {
 		end = date{start.year, start.month, n} // "Nov 4-11"
-	} else if after == joint {
+	} else if after == joint || end == (date{}) {
 		return Expression{}, false
 	}
 	return e.between(start, end)

@@ -64,6 +64,11 @@ func (e *reading) clock(i int) (string, int) {
 		}
 	case len(digits) == 4:
 		hour, minute, bare = hour/100, hour%100, false
+	case len(digits) == 3:
+		hour, minute = hour/100, hour%100
+	}
+	if hour > 24 {
+		return "", i
 	}
 	switch half, after := e.half(next); {
 	case half != "":

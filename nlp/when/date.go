@@ -10,9 +10,15 @@ import (
 // date is a day, a month (day 0), a year (month 0), or a month and day without a year (year 0).
 type date struct{ year, month, day int }
 
+// The years that notes speak of.
+const (
+	minYear = 1800
+	maxYear = 2200
+)
+
 // valid reports whether there is such a day.
 func (d date) valid() bool {
-	if d.year == 0 && d.month == 0 || d.year != 0 && (d.year < 1800 || d.year > 2200) {
+	if d.year == 0 && d.month == 0 || d.year != 0 && (d.year < minYear || d.year > maxYear) {
 		return false
 	}
 	if d.month == 0 {

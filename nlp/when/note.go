@@ -17,10 +17,11 @@ func (r *Reader) All(t *text.Text, sentences []text.Run, spans []text.Span, note
 	anchor := Anchor{Date: noted, Zone: zone, Events: map[Event]time.Time{}}
 	again := make([]int, 0, len(spans))
 	at := 0
+	asked, said := -1, false // the sentence that was last asked whether it speaks of today, and its answer
 	for i, span := range spans {
 		words := t.Cover(span)
 		from, to := words.From, words.To
-		if from == to {
+		if from == to || to-from > maxWords {
 			continue
 		}
 		for at < len(sentences) && sentences[at].To <= from {
@@ -34,7 +35,10 @@ func (r *Reader) All(t *text.Text, sentences []text.Run, spans []text.Span, note
 		found[i] = r.Read(t, from, to, anchor)
 		if found[i].After != nil {
 			again = append(again, i)
-			if today(t, sentence) && !noted.IsZero() && found[i].Event != "" {
+			if at != asked {
+				asked, said = at, today(t, sentence)
+			}
+			if said && !noted.IsZero() && r.numbersDay(t, words) {
 				found[i] = Expression{DateTime: anchor.day().Format(dayForm)}
 			}
 			continue
@@ -67,16 +71,31 @@ const (
 	nearFuture = 12
 )
 
+// maxWords bounds an expression, in tokens: what is longer is none.
+const maxWords = 48
+
+// numbersDay reports whether an expression counts the days since an event: "POD 4".
+func (r *Reader) numbersDay(t *text.Text, words text.Run) bool {
+	for i := words.From; i < words.To; i++ {
+		for _, l := range []*text.Lexicon{r.numbered, r.counted} {
+			if _, ok := l.Longest(t, i, words.To); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // The words that tell the day of an event, by how they begin or end.
 var (
 	admitted = []string{"admitted", "admission", "admit", "hospitalized", "presented"}
 	released = []string{"discharged", "discharge"}
 	born     = []string{"born", "birth", "dob", "delivered"}
-	operated = []string{"surgery", "operation", "underwent", "s/p", "postop", "procedure", "cabg", "tka", "tha", "orif", "turp", "bypass", "repair", "fusion", "replacement", "resection",
+	operated = []string{"surgery", "operation", "underwent", "postop", "procedure", "cabg", "tka", "tha", "orif", "turp", "bypass", "repair", "fusion", "replacement", "resection",
 		"transplant", "amputation", "arthroplasty", "laminectomy", "graft", "arthroscopy", "craniotomy", "section", "whipple", "hysterectomy", "stenting", "evacuation", "excision", "ablation", "surgical"}
 	endings = []string{"ectomy", "plasty", "otomy", "ostomy", "orrhaphy", "desis", "opexy"}
-	coming  = []string{"return", "follow", "scheduled", "schedule", "will", "appointment", "appt", "rtc", "plan", "planned", "due", "edd", "edc", "next", "expected", "upcoming", "f/u", "recheck",
-		"remain", "arrange", "arranged", "plans", "return", "expires", "start", "stop", "repeat", "booked", "set", "see", "should", "resume", "travel", "pending", "reschedule", "rescheduled", "needs", "take"}
+	coming  = []string{"return", "follow", "scheduled", "schedule", "will", "appointment", "appt", "rtc", "plan", "planned", "due", "edd", "edc", "next", "expected", "upcoming", "recheck",
+		"remain", "arrange", "arranged", "plans", "expires", "start", "stop", "repeat", "booked", "set", "see", "should", "resume", "travel", "pending", "reschedule", "rescheduled", "needs", "take"}
 	gone = []string{"was", "were", "had", "since", "lmp", "last", "seen", "placed", "showed", "started", "stopped", "underwent", "admitted", "did", "diagnosed", "returned", "began", "has", "went", "discharged", "received", "taken", "done", "from"}
 )
 

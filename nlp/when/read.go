@@ -131,7 +131,7 @@ var ordinals = map[string]int{"first": 1, "second": 2, "third": 3, "fourth": 4, 
 
 // after is a time from an event: a date where the event's day is known.
 func (e *reading) after(event Event, value json.Number, unit string) Expression {
-	if day, known := e.anchor.Events[event]; known {
+	if day, known := e.anchor.Events[event]; known && (unit == "d" || unit == "wk" || unit == "mo" || unit == "a") {
 		n, err := strconv.Atoi(string(value))
 		if err == nil {
 			return e.shifted(day, n, unit)
@@ -140,8 +140,14 @@ func (e *reading) after(event Event, value json.Number, unit string) Expression 
 	return Expression{After: quantity(value, unit), Event: event}
 }
 
+// maxShift bounds how far a day is moved, in years.
+const maxShift = 200
+
 // shifted is a day moved by a number of units, as exact as the unit: weeks are the seven days around.
 func (e *reading) shifted(day time.Time, n int, unit string) Expression {
+	if years := map[string]int{"d": 366, "wk": 53, "mo": 12, "a": 1, "h": 8784, "min": 527_040}[unit]; years == 0 || n/years > maxShift || n/years < -maxShift {
+		return Expression{}
+	}
 	switch unit {
 	case "d":
 		return Expression{DateTime: day.AddDate(0, 0, n).Format(dayForm)}
@@ -158,7 +164,7 @@ func (e *reading) shifted(day time.Time, n int, unit string) Expression {
 			step = time.Duration(n) * time.Minute
 		}
 		if e.anchor.Zone == nil {
-			return Expression{DateTime: day.Add(step).Format(dayForm)}
+			return Expression{} // the hour is not known, so the day may be another
 		}
 		return Expression{DateTime: e.anchor.Date.Add(step).Format(time.RFC3339)}
 	}
@@ -217,7 +223,8 @@ func (e *reading) decade() (Expression, bool) {
 		if tens := tens[e.word(i)]; tens > 0 && e.has("her", "his", "their") {
 			return Expression{AgeRange: &measure.Range{Low: quantity(json.Number(strconv.Itoa(tens)), "a"), High: quantity(json.Number(strconv.Itoa(tens+9)), "a")}}, true
 		}
-		if e.text.Tokens[i].Kind != text.Number || e.word(i+1) != "s" && !(e.word(i+1) == "'" && e.word(i+2) == "s") || !e.text.Joined(i+1) {
+		plural := e.word(i+1) == "s" || e.word(i+1) == "'" && e.word(i+2) == "s"
+		if e.text.Tokens[i].Kind != text.Number || !plural || !e.text.Joined(i+1) {
 			continue
 		}
 		digits := e.word(i)
@@ -225,13 +232,13 @@ func (e *reading) decade() (Expression, bool) {
 		if err != nil || year%10 != 0 {
 			continue
 		}
-		if e.has("her", "his", "their", "my", "your") || len(digits) == 2 && e.has("mid", "early", "late") && !e.apostrophe(i) {
-			return Expression{AgeRange: &measure.Range{Low: quantity(json.Number(digits), "a"), High: quantity(json.Number(strconv.Itoa(year+9)), "a")}}, true
+		if year >= 10 && len(digits) == 2 && e.has("her", "his", "their", "my", "your") || len(digits) == 2 && e.has("mid", "early", "late") && !e.apostrophe(i) {
+			return Expression{AgeRange: &measure.Range{Low: quantity(json.Number(strconv.Itoa(year)), "a"), High: quantity(json.Number(strconv.Itoa(year+9)), "a")}}, true
 		}
 		if len(digits) == 2 {
 			year = e.anchor.century(year)
 		}
-		if len(digits) == 2 || len(digits) == 4 {
+		if year >= minYear && year <= maxYear {
 			return Expression{Period: &Period{strconv.Itoa(year), strconv.Itoa(year + 9)}}, true
 		}
 	}
