@@ -60,7 +60,7 @@ func (a *Assert) Annotate(_ context.Context, d *Document) error {
 		}
 		e.Cues = nil
 		for _, cue := range j.Cues {
-			e.Cues = append(e.Cues, Cue(cue))
+			e.Cues = append(e.Cues, Cue{cue.Span, cue.Rule})
 		}
 	}
 	return nil

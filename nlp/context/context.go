@@ -49,6 +49,8 @@ type Target struct {
 type Cue struct {
 	text.Span
 	Rule string
+
+	says scopes // what it has said of the mention
 }
 
 // Judgement is what the note says of a mention.

@@ -75,7 +75,7 @@ func TestJudge(t *testing.T) {
 		"Ruled out for [[MI]].":                                              {"3 ruled-out-for=Ruled out for"},
 		"[[Pneumonia]] vs. [[atelectasis]]":                                  {"uncertain versus=vs.", "uncertain versus=vs."},
 		"Return for [[fever]].":                                              {"hypothetical if=Return for"},
-		"History of [[stroke]] and [[hypertension]].":                        {"historical history-of=History of", " history-of=History of"},
+		"History of [[stroke]] and [[hypertension]].":                        {"historical history-of=History of", ""},
 		"Mother has [[diabetes]]; the patient denies it, but has [[thirst]].": {
 			"MTH relative=Mother", ""},
 		"Mom reports [[fever]].": {""},

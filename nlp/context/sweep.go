@@ -1,6 +1,7 @@
 package context
 
 import (
+	"slices"
 	"strings"
 
 	"charthand/nlp/text"
@@ -221,7 +222,7 @@ func (s *sweep) apply(open *[numScopes]int, m mention, j *Judgement) {
 			}
 			j.Flags |= Flags(bit)
 		}
-		j.add(Cue{s.text.Span(e.from, e.to), c.name})
+		j.add(Cue{s.text.Span(e.from, e.to), c.name, bit})
 	}
 	if !m.overlapped { // a mention that overlaps this one is told the same
 		for b := range open {
@@ -254,8 +255,9 @@ var articles = map[string]bool{"the": true, "a": true, "an": true, "his": true, 
 
 // add adds a cue once.
 func (j *Judgement) add(c Cue) {
-	for _, known := range j.Cues {
-		if known == c {
+	for i, known := range j.Cues {
+		if known.Span == c.Span && known.Rule == c.Rule {
+			j.Cues[i].says |= c.says
 			return
 		}
 	}
@@ -271,22 +273,22 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 	first, end := covered.From, covered.To
 	if m, ok := s.rules.absent.Longest(s.text, first, end); ok && j.Flags&Negated == 0 {
 		j.Flags |= Negated
-		j.add(Cue{s.text.Span(m.From, m.To), "absent"})
+		j.add(Cue{s.text.Span(m.From, m.To), "absent", scopes(Negated)})
 	}
 	if j.Flags&Negated == 0 && target.Kind == Problem && s.deniesItself(target.Span) {
 		j.Flags |= Negated
-		j.add(Cue{target.Span, "prefix"})
+		j.add(Cue{target.Span, "prefix", scopes(Negated)})
 	}
 	if id, known := s.rules.sections[in.Code]; known {
 		c := &s.rules.cues[id]
 		said := Flags(c.says & all)
 		if c.bears(target.Kind) && said&^j.Flags != 0 && !j.goesOn && (target.Kind == Problem || !s.beside(first, target.Kind)) && j.Flags&(Negated|Hypothetical) == 0 {
 			j.Flags |= said
-			j.add(Cue{in.Heading, c.name})
+			j.add(Cue{in.Heading, c.name, scopes(said)})
 		}
 		if c.who != "" && j.Experiencer == Patient {
 			j.Experiencer = c.who
-			j.add(Cue{in.Heading, c.name})
+			j.add(Cue{in.Heading, c.name, who})
 		}
 	}
 	if j.Experiencer == unnamed || s.isFamily(in) { // "mother - migraine" as one mention
@@ -315,6 +317,9 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 		}
 	}
 	j.Flags = f
+	// What was said and does not hold needs no cue.
+	holds := scopes(f) | who
+	j.Cues = slices.DeleteFunc(j.Cues, func(c Cue) bool { return c.says&holds == 0 })
 }
 
 // deniesItself reports whether a mention is one word that begins with "non" and is none of the words that say something so.
