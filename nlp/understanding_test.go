@@ -9,6 +9,7 @@ import (
 
 	"charthand/corpus"
 	"charthand/fixtures"
+	"charthand/models"
 	"charthand/nlp"
 	"charthand/note"
 )
@@ -68,6 +69,39 @@ func BenchmarkUnderstanding(b *testing.B) {
 	for i, stage := range stages {
 		b.Run(strings.TrimPrefix(fmt.Sprintf("%T", stage), "*nlp."), func(b *testing.B) { run(b, stage, stages[:i]) })
 	}
+}
+
+// BenchmarkShare reads dictated notes one after the other: what the stages after the model take, in percent of what the model takes.
+func BenchmarkShare(b *testing.B) {
+	texts := fixtures.Dictated(b)
+	if len(texts) == 0 {
+		b.Skip("mtsamples is not there")
+	}
+	recognizer, err := nlp.NewRecognizer(fixtures.Model(b, models.Default(), 0), 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	stages, err := nlp.Understanding()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var model, after time.Duration
+	for b.Loop() {
+		for _, text := range texts[:60] {
+			d := &nlp.Document{Text: note.NewText(text)}
+			begun := time.Now()
+			if err := recognizer.Annotate(b.Context(), d); err != nil {
+				b.Fatal(err)
+			}
+			model += time.Since(begun)
+			begun = time.Now()
+			if err := stages.Annotate(b.Context(), d); err != nil {
+				b.Fatal(err)
+			}
+			after += time.Since(begun)
+		}
+	}
+	b.ReportMetric(100*float64(after)/float64(model), "%model")
 }
 
 // adversaries are texts that rules of a careless kind take more than linear time for, by a number of repetitions.

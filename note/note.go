@@ -22,6 +22,8 @@ type Text struct {
 	Body string
 	// points[i] is the number of code points that begin before byte i*stride.
 	points []int
+	// plain says that every character is one byte long.
+	plain bool
 }
 
 // stride is the distance between two entries of Text.points, in bytes.
@@ -38,7 +40,7 @@ func NewText(s string) Text {
 		points = append(points, count)
 		count += begun(s[i:min(i+stride, len(s))])
 	}
-	return Text{Body: s, points: points}
+	return Text{Body: s, points: points, plain: count == len(s)}
 }
 
 // begun counts the code points that begin in s, which may start or end inside one.
@@ -55,8 +57,8 @@ func begun(s string) int {
 // CodePoint turns a byte offset in Body, from 0 to its length, into an offset in Unicode code points: what FHIR
 // (derivation-reference), brat and charthand's own JSON count in. It is the only place where the one becomes the other.
 func (t Text) CodePoint(offset int) int {
-	if offset == 0 {
-		return 0
+	if offset == 0 || t.plain {
+		return offset
 	}
 	block := (offset - 1) / stride
 	return t.points[block] + begun(t.Body[block*stride:offset])

@@ -43,7 +43,7 @@ func (f *Finder) Find(t *text.Text) []Section {
 			current := found[n-1].Code
 			// Beside capitals, capitals that name another section begin it.
 			likewise := h.capitals && found[n-1].capitals && h.Code != current && h.Code != ""
-			if f.items[h.Code][current] || f.divided[current] && (h.bullet || h.minor && !likewise) {
+			if f.items[h.Code][current] || f.divided[current] && (h.bullet && !found[n-1].bullet || h.minor && !likewise) {
 				continue
 			}
 			found[n-1].End = h.Start
@@ -91,8 +91,13 @@ func (f *Finder) heading(t *text.Text, i int) (h heading, next int) {
 	}
 	at := placeOf(t, i)
 	first, _ := utf8.DecodeRuneInString(t.Body[t.Tokens[i].Start:])
-	if at != beginsLine && !unicode.IsUpper(first) {
-		return h, 0
+	if at != beginsLine {
+		if !unicode.IsUpper(first) {
+			return h, 0
+		}
+		if _, phrase := f.lexicon.Longest(t, i, len(t.Tokens)); !phrase {
+			return h, 0
+		}
 	}
 	c := f.read(t, i)
 	if c.to == i {
@@ -125,7 +130,7 @@ func (f *Finder) accept(t *text.Text, i int, c candidate, at place, end stop, wo
 			return false
 		}
 		if at == inside {
-			return (isUpper(words) || strings.Contains(words, " ") && titled(words)) && !upperBefore(t, i)
+			return !c.item && titled(words) && !upperBefore(t, i)
 		}
 		return true
 	case lineEnd:
@@ -134,7 +139,8 @@ func (f *Finder) accept(t *text.Text, i int, c candidate, at place, end stop, wo
 		}
 		return titled(words) || marked(t, i)
 	case dash:
-		return at == beginsLine && !letter && titled(words)
+		first, _ := utf8.DecodeRuneInString(words)
+		return at == beginsLine && !letter && unicode.IsUpper(first)
 	case none:
 		if letter || at != beginsLine || !isUpper(words) || numberAt(t, c.to) {
 			return false
@@ -244,9 +250,8 @@ func titledAfter(t *text.Text, i, j int) bool {
 
 // stop is what ends a heading.
 type stop struct {
-	kind     stopKind
-	next     int  // the token after it
-	lineEnds bool // nothing follows on the line
+	kind stopKind
+	next int // the token after it
 }
 
 type stopKind uint8
@@ -264,13 +269,16 @@ func terminator(t *text.Text, i int) stop {
 	here := func() bool { return i < len(t.Tokens) && t.Tokens[i].Line == line }
 	kind := none
 	for ; here() && strings.IndexByte("*_]=#>", t.Body[t.Tokens[i].Start]) >= 0; i++ {
-		if strings.IndexByte("]>", t.Body[t.Tokens[i].Start]) >= 0 {
+		switch t.Body[t.Tokens[i].Start] {
+		case ']', '>':
 			kind = colon // "[Plan] rest"
+		case '=':
+			kind = max(kind, dash) // "Plan = rest"
 		}
 	}
 	if here() {
 		switch token := t.Tokens[i]; {
-		case t.Body[token.Start] == ':':
+		case t.Body[token.Start] == ':', t.Body[token.Start] == '|':
 			kind = colon
 			for i++; here() && strings.IndexByte("*_-", t.Body[t.Tokens[i].Start]) >= 0 && t.Joined(i); i++ {
 				continue
@@ -280,7 +288,7 @@ func terminator(t *text.Text, i int) stop {
 			}
 		case leads(t, i):
 			kind = dash
-			for here() && t.Tokens[i].Kind == text.Sign && (isDash(t.Body[t.Tokens[i].Start:t.Tokens[i].End]) || t.Body[t.Tokens[i].Start] == '.') {
+			for here() && t.Tokens[i].Kind == text.Sign && (isDash(t.Body[t.Tokens[i].Start:t.Tokens[i].End]) || strings.IndexByte(".>", t.Body[t.Tokens[i].Start]) >= 0) {
 				i++
 			}
 		}
@@ -289,9 +297,9 @@ func terminator(t *text.Text, i int) stop {
 		if kind == none {
 			kind = lineEnd
 		}
-		return stop{kind, i, true}
+		return stop{kind, i}
 	}
-	return stop{kind, i, false}
+	return stop{kind, i}
 }
 
 // leads reports whether token i begins a dash ("Plan - rest", "CC- rest", "Plan -- rest") or dotted leaders.
@@ -299,6 +307,9 @@ func leads(t *text.Text, i int) bool {
 	next := i + 1
 	for next < len(t.Tokens) && t.Joined(next) && t.Body[t.Tokens[next].Start] == t.Body[t.Tokens[i].Start] {
 		next++
+	}
+	if next < len(t.Tokens) && t.Joined(next) && t.Word(next) == ">" {
+		next++ // "Plan -> rest"
 	}
 	if next < len(t.Tokens) && t.Joined(next) {
 		return false
@@ -315,7 +326,7 @@ func placeOf(t *text.Text, i int) place {
 	for j >= 0 && t.Tokens[j].Line == line && i-j <= 6 {
 		token := t.Tokens[j]
 		b := t.Body[token.Start]
-		mark := token.Kind == text.Sign && strings.IndexByte("*#-_=[(.)<>|+", b) >= 0 || b >= utf8.RuneSelf
+		mark := token.Kind == text.Sign && strings.IndexByte("*#-_=[(.)<>|+~@", b) >= 0 || b >= utf8.RuneSelf
 		number := token.Kind == text.Number && token.End-token.Start <= 2 || token.Kind == text.Word && roman(t.Word(j)) && j+1 < i
 		if !mark && !number {
 			break

@@ -9,19 +9,55 @@ import (
 // Lexicon finds phrases: an automaton over tokens, made once. A search takes time linear in the text, whatever it holds,
 // since no phrase is longer than a fixed number of tokens. It is read-only once made.
 type Lexicon struct {
-	steps map[step]int32
+	steps steps
 	// ends[s] is the phrase that ends in state s, or -1.
 	ends []int32
-	// first holds the words that a phrase begins with, by their hashes; beginnings has a bit for each, by the hash's lowest bits, which
-	// turns most words away at once.
-	first      map[uint64]int32
+	// beginnings has a bit for each word that a phrase begins with, by the lowest bits of its hash, which turns most words away at once.
 	beginnings [1 << 9]uint64
 }
 
-// step is a transition of the automaton: a state and the hash of the next word. 64 bits from a random seed tell words apart.
-type step struct {
-	word  uint64
-	state int32
+// steps are the transitions of the automaton: from a state, by the hash of the next word, to another. It is a hash table with linear
+// probing, half of it empty. 64 bits from a random seed tell words apart.
+type steps struct {
+	keys []uint64 // 0 where a place is empty
+	next []int32
+	size int
+}
+
+// stepKey mixes a state into the hash of a word.
+func stepKey(state int32, word uint64) uint64 {
+	return (word ^ uint64(state+1)*0x9E3779B97F4A7C15) | 1 //nolint:gosec // states are not negative
+}
+
+// get gives the state that a step leads to, 0 where there is none: no step leads back to the first state.
+func (s *steps) get(key uint64) int32 {
+	mask := uint64(len(s.keys) - 1) //nolint:gosec // a length
+	for i := key >> 8 & mask; s.keys[i] != 0; i = (i + 1) & mask {
+		if s.keys[i] == key {
+			return s.next[i]
+		}
+	}
+	return 0
+}
+
+// put adds a step that is not there yet.
+func (s *steps) put(key uint64, next int32) {
+	if 2*(s.size+1) > len(s.keys) {
+		old := *s
+		s.keys, s.next, s.size = make([]uint64, 4*len(old.keys)), make([]int32, 4*len(old.keys)), 0
+		for i, k := range old.keys {
+			if k != 0 {
+				s.put(k, old.next[i])
+			}
+		}
+	}
+	mask := uint64(len(s.keys) - 1) //nolint:gosec // a length
+	i := key >> 8 & mask
+	for s.keys[i] != 0 {
+		i = (i + 1) & mask
+	}
+	s.keys[i], s.next[i] = key, next
+	s.size++
 }
 
 // Match is a phrase found: tokens [From, To), and the number that it was added with.
@@ -35,7 +71,7 @@ const maxSpellings = 20_000
 
 // NewLexicon makes an empty Lexicon.
 func NewLexicon() *Lexicon {
-	return &Lexicon{steps: map[step]int32{}, ends: []int32{-1}, first: map[uint64]int32{}}
+	return &Lexicon{steps: steps{keys: make([]uint64, 16), next: make([]int32, 16)}, ends: []int32{-1}}
 }
 
 // ErrKnown says that a pattern adds nothing: each of its phrases is there already, for another number perhaps.
@@ -56,16 +92,15 @@ func (l *Lexicon) Add(pattern string, id int) error {
 		}
 		state := int32(0)
 		for i := range t.Tokens {
-			at := step{t.Tokens[i].hash, state}
-			next, known := l.steps[at]
-			if !known {
-				next = int32(len(l.ends)) //nolint:gosec // a few thousand states
-				l.steps[at] = next
+			word := t.Tokens[i].hash
+			next := l.steps.get(stepKey(state, word))
+			if next == 0 {
+				next = int32(len(l.ends)) //nolint:gosec // some ten thousand states
+				l.steps.put(stepKey(state, word), next)
 				l.ends = append(l.ends, -1)
 			}
 			if i == 0 {
-				l.first[at.word] = next
-				l.beginnings[at.word>>6&511] |= 1 << (at.word & 63)
+				l.beginnings[word>>6&511] |= 1 << (word & 63)
 			}
 			state = next
 		}
@@ -89,8 +124,8 @@ func (l *Lexicon) Longest(t *Text, from, limit int) (Match, bool) {
 	if l.beginnings[word>>6&511]&(1<<(word&63)) == 0 {
 		return Match{}, false
 	}
-	state, known := l.first[word]
-	if !known {
+	state := l.steps.get(stepKey(0, word))
+	if state == 0 {
 		return Match{}, false
 	}
 	found := Match{ID: -1}
@@ -101,8 +136,8 @@ func (l *Lexicon) Longest(t *Text, from, limit int) (Match, bool) {
 		if i >= limit {
 			break
 		}
-		next, known := l.steps[step{t.Tokens[i].hash, state}]
-		if !known {
+		next := l.steps.get(stepKey(state, t.Tokens[i].hash))
+		if next == 0 {
 			break
 		}
 		state = next
