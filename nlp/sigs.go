@@ -35,7 +35,11 @@ func (s *Sigs) Annotate(_ context.Context, d *Document) error {
 		if s.roles[e.Label] != drugRole {
 			continue
 		}
-		from := d.Words.Cover(e.Span).To
+		covered := d.Words.Cover(e.Span)
+		if covered.From == covered.To { // a mention of blanks
+			continue
+		}
+		from := covered.To
 		for sentence < len(d.Sentences) && d.Sentences[sentence].To < from {
 			sentence++
 		}

@@ -165,6 +165,9 @@ func (t *Text) stops(from, i int) bool {
 		if endings[word] || strings.Contains(word, ".") {
 			return unicode.IsUpper(first) || unicode.IsDigit(first) && t.bullet(i) || t.Tokens[i].Line > t.Tokens[stop].Line
 		}
+		if capital := t.Body[before.Start]; len(word) == 1 && 'A' <= capital && capital <= 'Z' && unicode.IsLower(first) && t.Tokens[i].Line == t.Tokens[stop].Line {
+			return false // "C. difficile"
+		}
 		if len(word) == 1 && stop-2 >= from && unicode.IsUpper(first) && t.Tokens[stop-2].Kind == Word && titles[t.Word(stop-2)] {
 			return false // "Dr. J. Smith"
 		}

@@ -35,6 +35,7 @@ func TestSentences(t *testing.T) {
 		"a question answered":   {"Cough? No. Fever? Yes.", []string{"Cough? No.", "Fever? Yes."}},
 		"one long line":         {strings.Repeat("word ", 40) + "\nNext line", []string{strings.TrimSpace(strings.Repeat("word ", 40)), "Next line"}},
 		"transcript":            {"PROCEDURE: , Circumcision.,ANESTHESIA: , Local.", []string{"PROCEDURE: , Circumcision.,ANESTHESIA: , Local."}},
+		"a species":             {"His C. difficile colitis is gone. A rash is new.", []string{"His C. difficile colitis is gone.", "A rash is new."}},
 		"nothing":               {" \n\t ", nil},
 		"abbreviated at a stop": {"Seen at 8 a.m. The rash is gone.", []string{"Seen at 8 a.m.", "The rash is gone."}},
 	} {
