@@ -78,8 +78,12 @@ func TestJudge(t *testing.T) {
 		"History of [[stroke]] and [[hypertension]].":                        {"historical history-of=History of", ""},
 		"Mother has [[diabetes]]; the patient denies it, but has [[thirst]].": {
 			"MTH relative=Mother", ""},
-		"Mom reports [[fever]].": {""},
-		"":                       nil,
+		"Mom reports [[fever]].":                                      {""},
+		"No [[stridor]] heard, [[barky cough]] only.":                 {"negated no=No", ""},
+		"Her mother has [[asthma]] and the patient is [[exhausted]].": {"MTH relative=mother", ""},
+		"No [[rash]], and her [[lymphedema]] is controlled.":          {"negated no=No", ""},
+		"There is no reason for her [[fatigue]].":                     {""},
+		"": nil,
 	} {
 		got := judge(t, marked, context.Problem, "")
 		for i := range got {
@@ -93,6 +97,9 @@ func TestJudge(t *testing.T) {
 		}
 	}
 	if got := judge(t, "Will start [[lisinopril]]; [[metformin]] was discontinued.", context.Drug, ""); !strings.HasPrefix(got[0], "planned") || !strings.Contains(got[1], "was-stopped") {
+		t.Error(got)
+	}
+	if got := judge(t, "She declined [[colonoscopy]]; [[mammogram]] not done.", context.Test, ""); !strings.HasPrefix(got[0], "negated") || !strings.HasPrefix(got[1], "negated") {
 		t.Error(got)
 	}
 	if got := judge(t, "F: [[gout]]", context.Problem, "10157-6"); got[0] != "FAMMEMB section=F" {

@@ -193,6 +193,9 @@ func (s *sweep) apply(open *[numScopes]int, m mention, j *Judgement) {
 		e := &s.events[open[b]-1]
 		c := &s.rules.cues[e.cue]
 		if !c.bears(m.Kind) {
+			if e.reach == toNext && !joins { // "loose stools: C. diff negative"
+				closing |= 1 << b
+			}
 			continue
 		}
 		if e.reach == toNext && !joins || e.reach == toAdjacent {
