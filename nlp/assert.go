@@ -14,7 +14,7 @@ type Assert struct {
 }
 
 // kinds is what the roles are to the rules; all others are not judged.
-var kinds = map[role]clinical.Kind{problemRole: clinical.Problem, drugRole: clinical.Drug, procedureRole: clinical.Procedure, testRole: clinical.Test}
+var kinds = map[role]clinical.Kind{problemRole: clinical.Problem, familyRole: clinical.Problem, drugRole: clinical.Drug, procedureRole: clinical.Procedure, testRole: clinical.Test}
 
 // NewAssert makes the stage, with the rules inside the binary.
 func NewAssert() (*Assert, error) {
@@ -37,7 +37,7 @@ func (a *Assert) Annotate(_ context.Context, d *Document) error {
 		if !judged {
 			kind = clinical.Unjudged
 		}
-		targets[i] = clinical.Target{Span: e.Span, Kind: kind}
+		targets[i] = clinical.Target{Span: e.Span, Kind: kind, Family: a.roles[e.Label] == familyRole}
 	}
 	sections := make([]clinical.Section, len(d.Sections))
 	for i, s := range d.Sections {

@@ -28,7 +28,7 @@ func NewGroup() (*Group, error) {
 }
 
 // abbreviated is the kind that abbreviations are read in, by role.
-var abbreviated = map[role]concept.Kind{problemRole: concept.Problem, drugRole: concept.Drug, procedureRole: concept.Procedure, testRole: concept.Test}
+var abbreviated = map[role]concept.Kind{problemRole: concept.Problem, familyRole: concept.Problem, drugRole: concept.Drug, procedureRole: concept.Procedure, testRole: concept.Test}
 
 // Annotate implements Annotator.
 func (g *Group) Annotate(_ context.Context, d *Document) error {

@@ -15,6 +15,7 @@ type role uint8
 
 const (
 	problemRole role = iota
+	familyRole
 	drugRole
 	procedureRole
 	testRole
@@ -32,6 +33,7 @@ type roles map[string]role
 func defaultRoles() (roles, error) {
 	var file struct {
 		Problem   []string `yaml:"problem"`
+		Family    []string `yaml:"family"`
 		Drug      []string `yaml:"drug"`
 		Procedure []string `yaml:"procedure"`
 		Test      []string `yaml:"test"`
@@ -46,7 +48,7 @@ func defaultRoles() (roles, error) {
 	}
 	all := roles{}
 	for role, labels := range map[role][]string{
-		problemRole: file.Problem, drugRole: file.Drug, procedureRole: file.Procedure, testRole: file.Test, resultRole: file.Result,
+		problemRole: file.Problem, familyRole: file.Family, drugRole: file.Drug, procedureRole: file.Procedure, testRole: file.Test, resultRole: file.Result,
 		timeRole: file.Time, durationRole: file.Duration, eventRole: file.Event, modifierRole: file.Modifier,
 	} {
 		for _, label := range labels {

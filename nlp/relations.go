@@ -16,7 +16,7 @@ type Relate struct {
 
 // inRelations is what the roles are to the rules.
 var inRelations = map[role]relate.Role{
-	problemRole: relate.Problem | relate.Event, drugRole: relate.Drug | relate.Event, procedureRole: relate.Event, testRole: relate.Event, eventRole: relate.Event,
+	problemRole: relate.Problem | relate.Event, familyRole: relate.Problem | relate.Event, drugRole: relate.Drug | relate.Event, procedureRole: relate.Event, testRole: relate.Event, eventRole: relate.Event,
 	timeRole: relate.Moment, durationRole: relate.Span,
 }
 

@@ -43,6 +43,8 @@ const (
 type Target struct {
 	text.Span
 	Kind Kind
+	// Family says that its label makes it a relative's.
+	Family bool
 }
 
 // Cue is what decided: the words, or the heading's, and the rule.

@@ -121,3 +121,18 @@ func TestReadFaults(t *testing.T) {
 		t.Errorf("an unknown key should be named: %v", err)
 	}
 }
+
+// A label that is a relative's makes the mention one, whoever its words name.
+func TestFamilyLabel(t *testing.T) {
+	rules, err := defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{"mother had breast cancer": "MTH", "consanguinity": "FAMMEMB"} {
+		x := text.New(body)
+		got := rules.Judge(x, 2024, x.Sentences(), nil, []context.Target{{Span: text.Span{Start: 0, End: len(body)}, Kind: context.Problem, Family: true}})
+		if got[0].Experiencer != want {
+			t.Errorf("%s: %s", body, got[0].Experiencer)
+		}
+	}
+}

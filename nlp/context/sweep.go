@@ -294,6 +294,10 @@ func (s *sweep) finish(in Section, target Target, j *Judgement) {
 			j.add(Cue{in.Heading, c.name, who})
 		}
 	}
+	if target.Family && j.Experiencer == Patient {
+		j.Experiencer = unnamed
+		j.add(Cue{target.Span, "family", who})
+	}
 	if j.Experiencer == unnamed || s.isFamily(in) { // "mother - migraine" as one mention
 		if code := s.inside(first, end); code != "" {
 			j.Experiencer = code
