@@ -16,13 +16,9 @@ type Assert struct {
 // kinds is what the roles are to the rules; all others are not judged.
 var kinds = map[role]clinical.Kind{problemRole: clinical.Problem, familyRole: clinical.Problem, drugRole: clinical.Drug, procedureRole: clinical.Procedure, testRole: clinical.Test}
 
-// NewAssert makes the stage, with the rules inside the binary.
-func NewAssert() (*Assert, error) {
+// newAssert makes the stage, with the rules inside the binary.
+func newAssert(roles roles) (*Assert, error) {
 	rules, err := clinical.Default()
-	if err != nil {
-		return nil, err
-	}
-	roles, err := defaultRoles()
 	if err != nil {
 		return nil, err
 	}

@@ -13,13 +13,9 @@ type Dates struct {
 	roles  roles
 }
 
-// NewDates makes the stage, with the words inside the binary.
-func NewDates() (*Dates, error) {
+// newDates makes the stage, with the words inside the binary.
+func newDates(roles roles) (*Dates, error) {
 	reader, err := when.Default()
-	if err != nil {
-		return nil, err
-	}
-	roles, err := defaultRoles()
 	if err != nil {
 		return nil, err
 	}

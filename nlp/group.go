@@ -14,13 +14,9 @@ type Group struct {
 	roles      roles
 }
 
-// NewGroup makes the stage, with the abbreviations inside the binary.
-func NewGroup() (*Group, error) {
+// newGroup makes the stage, with the abbreviations inside the binary.
+func newGroup(roles roles) (*Group, error) {
 	normalizer, err := concept.Default()
-	if err != nil {
-		return nil, err
-	}
-	roles, err := defaultRoles()
 	if err != nil {
 		return nil, err
 	}

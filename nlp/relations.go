@@ -20,17 +20,13 @@ var inRelations = map[role]relate.Role{
 	timeRole: relate.Moment, durationRole: relate.Span,
 }
 
-// NewRelate makes the stage, with the weights and rules inside the binary.
-func NewRelate() (*Relate, error) {
+// newRelate makes the stage, with the weights and rules inside the binary.
+func newRelate(roles roles) (*Relate, error) {
 	linker, err := relate.Default()
 	if err != nil {
 		return nil, err
 	}
 	rules, err := relate.DefaultRules()
-	if err != nil {
-		return nil, err
-	}
-	roles, err := defaultRoles()
 	if err != nil {
 		return nil, err
 	}

@@ -14,13 +14,9 @@ type Sigs struct {
 	roles  roles
 }
 
-// NewSigs makes the stage, with the words inside the binary.
-func NewSigs() (*Sigs, error) {
+// newSigs makes the stage, with the words inside the binary.
+func newSigs(roles roles) (*Sigs, error) {
 	reader, err := sig.Default()
-	if err != nil {
-		return nil, err
-	}
-	roles, err := defaultRoles()
 	if err != nil {
 		return nil, err
 	}
@@ -39,25 +35,24 @@ func (s *Sigs) Annotate(_ context.Context, d *Document) error {
 		if covered.From == covered.To { // a mention of blanks
 			continue
 		}
-		from := covered.To
-		for sentence < len(d.Sentences) && d.Sentences[sentence].To < from {
+		for sentence < len(d.Sentences) && d.Sentences[sentence].To < covered.To {
 			sentence++
 		}
-		if to := s.end(d, i, from, sentence); from < to {
-			e.Sig = s.reader.Read(d.Words, from, to)
+		if to := s.end(d, i, covered, sentence); covered.To < to {
+			e.Sig = s.reader.Read(d.Words, covered.To, to)
 		}
 	}
 	return nil
 }
 
 // end gives the token before which the words about drug i end: the next drug, or what ends its sentence and is no part of a sig.
-func (s *Sigs) end(d *Document, i, from, sentence int) int {
-	to := len(d.Words.Tokens)
+func (s *Sigs) end(d *Document, i int, covered text.Run, sentence int) int {
+	from, to := covered.To, len(d.Words.Tokens)
 	if sentence < len(d.Sentences) {
 		to = d.Sentences[sentence].To
 	}
 	// A line of a list of drugs is cut at its full stops, but goes on.
-	if s.beginsLine(d, i) {
+	if s.beginsLine(d.Words, covered.From) {
 		for next := sentence + 1; next < len(d.Sentences) && next < sentence+4; next++ {
 			run := d.Sentences[next]
 			if d.Words.Tokens[run.From].Line != d.Words.Tokens[run.From-1].Line {
@@ -79,14 +74,13 @@ func (s *Sigs) end(d *Document, i, from, sentence int) int {
 	return to
 }
 
-// beginsLine reports whether a drug is the first word of its line, but for a number or a bullet.
-func (s *Sigs) beginsLine(d *Document, i int) bool {
-	at := d.Words.Cover(d.Entities[i].Span).From
+// beginsLine reports whether a drug that begins at a token is the first word of its line, but for a number or a bullet.
+func (s *Sigs) beginsLine(t *text.Text, at int) bool {
 	for back := 1; back <= 3; back++ {
-		if at-back < 0 || d.Words.Tokens[at-back].Line != d.Words.Tokens[at].Line {
+		if at-back < 0 || t.Tokens[at-back].Line != t.Tokens[at].Line {
 			return true
 		}
-		if d.Words.Tokens[at-back].Kind == text.Word {
+		if t.Tokens[at-back].Kind == text.Word {
 			return false
 		}
 	}

@@ -5,13 +5,17 @@ import "errors"
 // Understanding gives the stages that follow the recognition of mentions, in their order: structure first, then what the note
 // says of each mention, what belongs together, and the concepts last.
 func Understanding() (Pipeline, error) {
-	structure, errStructure := NewStructure()
-	assert, errAssert := NewAssert()
-	relate, errRelate := NewRelate()
-	values, errValues := NewValues()
-	dates, errDates := NewDates()
-	sigs, errSigs := NewSigs()
-	group, errGroup := NewGroup()
+	roles, err := defaultRoles()
+	if err != nil {
+		return nil, err
+	}
+	structure, errStructure := newStructure()
+	assert, errAssert := newAssert(roles)
+	relate, errRelate := newRelate(roles)
+	values, errValues := newValues(roles)
+	dates, errDates := newDates(roles)
+	sigs, errSigs := newSigs(roles)
+	group, errGroup := newGroup(roles)
 	if err := errors.Join(errGroup, errStructure, errAssert, errRelate, errValues, errDates, errSigs); err != nil {
 		return nil, err
 	}

@@ -12,8 +12,8 @@ type Structure struct {
 	finder *section.Finder
 }
 
-// NewStructure makes the stage, with the headings inside the binary.
-func NewStructure() (*Structure, error) {
+// newStructure makes the stage, with the headings inside the binary.
+func newStructure() (*Structure, error) {
 	finder, err := section.Default()
 	if err != nil {
 		return nil, err

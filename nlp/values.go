@@ -12,13 +12,9 @@ type Values struct {
 	roles  roles
 }
 
-// NewValues makes the stage, with the units and words inside the binary.
-func NewValues() (*Values, error) {
+// newValues makes the stage, with the units and words inside the binary.
+func newValues(roles roles) (*Values, error) {
 	reader, err := measure.Default()
-	if err != nil {
-		return nil, err
-	}
-	roles, err := defaultRoles()
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"charthand/nlp/text"
 
@@ -22,7 +23,9 @@ type Units struct {
 }
 
 // DefaultUnits gives the units inside the binary.
-func DefaultUnits() (*Units, error) { return ReadUnits(defaultUnits) }
+func DefaultUnits() (*Units, error) { return readDefaultUnits() }
+
+var readDefaultUnits = sync.OnceValues(func() (*Units, error) { return ReadUnits(defaultUnits) })
 
 // ReadUnits makes Units of YAML; units.yaml is the example. Every fault comes back in one error.
 func ReadUnits(data []byte) (*Units, error) {
