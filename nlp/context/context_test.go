@@ -135,4 +135,12 @@ func TestFamilyLabel(t *testing.T) {
 			t.Errorf("%s: %s", body, got[0].Experiencer)
 		}
 	}
+	x := text.New("Mother had gout. Has asthma.")
+	got := rules.Judge(x, 2024, x.Sentences(), nil, []context.Target{
+		{Span: text.Span{Start: 0, End: 6}, Kind: context.Problem, Family: true}, {Span: text.Span{Start: 11, End: 15}, Kind: context.Problem},
+		{Span: text.Span{Start: 21, End: 27}, Kind: context.Problem},
+	})
+	if got[0].Experiencer != "MTH" || got[1].Experiencer != "MTH" || got[2].Experiencer != context.Patient {
+		t.Error(got)
+	}
 }

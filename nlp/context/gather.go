@@ -16,10 +16,8 @@ func (s *sweep) gather(run text.Run, in Section, targets []Target) {
 	verb := false                             // a verb of the past has been met
 	for i := run.From; i < run.To; i++ {
 		for next < len(targets) && targets[next].Start < int(s.text.Tokens[i].End) {
-			if i >= inside { // what a mention's own first words say: "history of stroke"
-				if m, ok := s.rules.lexicon.Longest(s.text, i, run.To); ok && s.rules.cues[m.ID].says&scopes(Historical) != 0 && int(s.text.Tokens[m.To-1].End) < targets[next].End {
-					s.addCue(m, "", "")
-				}
+			if i >= inside {
+				s.addOwn(run, targets[next], i, family)
 			}
 			s.events = append(s.events, event{from: i, to: i + 1, kind: targetEvent, target: next})
 			s.lastEnd = targets[next].End
@@ -31,6 +29,22 @@ func (s *sweep) gather(run text.Run, in Section, targets []Target) {
 			continue
 		}
 		i = s.gatherAt(run, limit, i, signs, family, &verb) - 1
+	}
+}
+
+// addOwn adds the cue that a mention's own first words are: "history of stroke", and the relative in "mother" or "mother had
+// gout" where the label says that one is meant, who then has what follows too.
+func (s *sweep) addOwn(run text.Run, target Target, i int, family bool) {
+	m, ok := s.rules.lexicon.Longest(s.text, i, run.To)
+	if !ok {
+		return
+	}
+	c, end := &s.rules.cues[m.ID], int(s.text.Tokens[m.To-1].End)
+	switch {
+	case c.relative && target.Family && end <= target.End:
+		s.addRelative(run, m, family, false)
+	case c.says&scopes(Historical) != 0 && end < target.End:
+		s.addCue(m, "", "")
 	}
 }
 
