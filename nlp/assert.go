@@ -10,30 +10,30 @@ import (
 // stays unjudged.
 type Assert struct {
 	rules *clinical.Rules
-	roles roles
 }
 
-// kinds is what the roles are to the rules; all others are not judged.
-var kinds = map[role]clinical.Kind{problemRole: clinical.Problem, familyRole: clinical.Problem, drugRole: clinical.Drug, procedureRole: clinical.Procedure, testRole: clinical.Test}
+// judged is what the kinds are to the rules; all others are not judged.
+var judged = map[Kind]clinical.Kind{KindProblem: clinical.Problem, KindFamily: clinical.Problem, KindDrug: clinical.Drug, KindProcedure: clinical.Procedure, KindTest: clinical.Test,
+	KindMeasurement: clinical.Test}
 
 // newAssert makes the stage, with the rules inside the binary.
-func newAssert(roles roles) (*Assert, error) {
+func newAssert() (*Assert, error) {
 	rules, err := clinical.Default()
 	if err != nil {
 		return nil, err
 	}
-	return &Assert{rules, roles}, nil
+	return &Assert{rules}, nil
 }
 
 // Annotate implements Annotator.
 func (a *Assert) Annotate(_ context.Context, d *Document) error {
 	targets := make([]clinical.Target, len(d.Entities))
 	for i, e := range d.Entities {
-		kind, judged := kinds[a.roles[e.Label]]
-		if !judged {
+		kind, known := judged[e.Kind]
+		if !known {
 			kind = clinical.Unjudged
 		}
-		targets[i] = clinical.Target{Span: e.Span, Kind: kind, Family: a.roles[e.Label] == familyRole}
+		targets[i] = clinical.Target{Span: e.Span, Kind: kind, Family: e.Kind == KindFamily}
 	}
 	sections := make([]clinical.Section, len(d.Sections))
 	for i, s := range d.Sections {

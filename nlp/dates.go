@@ -10,16 +10,15 @@ import (
 // Dates is the stage that reads temporal expressions: dates, periods, ages, durations, times told from an event. It fills When.
 type Dates struct {
 	reader *when.Reader
-	roles  roles
 }
 
 // newDates makes the stage, with the words inside the binary.
-func newDates(roles roles) (*Dates, error) {
+func newDates() (*Dates, error) {
 	reader, err := when.Default()
 	if err != nil {
 		return nil, err
 	}
-	return &Dates{reader, roles}, nil
+	return &Dates{reader}, nil
 }
 
 // Annotate implements Annotator.
@@ -27,7 +26,7 @@ func (s *Dates) Annotate(_ context.Context, d *Document) error {
 	var spans []text.Span
 	var places []int
 	for i, e := range d.Entities {
-		if role := s.roles[e.Label]; role == timeRole || role == durationRole {
+		if role := e.Kind; role == KindTime || role == KindDuration {
 			spans, places = append(spans, e.Span), append(places, i)
 		}
 	}

@@ -23,6 +23,8 @@ type Entity struct {
 	Span
 	// Label is the type in the model's label schema ("Disease_disorder").
 	Label string
+	// Kind is what the mention is, whatever the label.
+	Kind Kind
 	// Score is the model's probability of the label for these words, 0 to 1.
 	Score float32
 	// Group is the index in Document.Groups of the concept that the mention belongs to.

@@ -11,20 +11,19 @@ import (
 // what the note defines.
 type Group struct {
 	normalizer *concept.Normalizer
-	roles      roles
 }
 
 // newGroup makes the stage, with the abbreviations inside the binary.
-func newGroup(roles roles) (*Group, error) {
+func newGroup() (*Group, error) {
 	normalizer, err := concept.Default()
 	if err != nil {
 		return nil, err
 	}
-	return &Group{normalizer, roles}, nil
+	return &Group{normalizer}, nil
 }
 
-// abbreviated is the kind that abbreviations are read in, by role.
-var abbreviated = map[role]concept.Kind{problemRole: concept.Problem, familyRole: concept.Problem, drugRole: concept.Drug, procedureRole: concept.Procedure, testRole: concept.Test}
+// abbreviated is the kind that abbreviations are read in, by kind.
+var abbreviated = map[Kind]concept.Kind{KindProblem: concept.Problem, KindFamily: concept.Problem, KindDrug: concept.Drug, KindProcedure: concept.Procedure, KindTest: concept.Test}
 
 // Annotate implements Annotator.
 func (g *Group) Annotate(_ context.Context, d *Document) error {
@@ -37,12 +36,12 @@ func (g *Group) Annotate(_ context.Context, d *Document) error {
 		}
 		long := concept.Mention{Span: a.Long}
 		if at < len(d.Entities) && d.Entities[at].Overlaps(a.Long) {
-			long.Kind = abbreviated[g.roles[d.Entities[at].Label]]
+			long.Kind = abbreviated[d.Entities[at].Kind]
 		}
 		defined[d.Text.Body[a.Short.Start:a.Short.End]] = g.normalizer.Normal(d.Words, long, nil)
 	}
 	type key struct {
-		role   role
+		kind   Kind
 		label  string // of what is no fact: such mentions are one only under one label
 		normal string
 	}
@@ -50,14 +49,13 @@ func (g *Group) Annotate(_ context.Context, d *Document) error {
 	var sizes []int
 	for i := range d.Entities {
 		e := &d.Entities[i]
-		role := g.roles[e.Label]
-		m := concept.Mention{Span: e.Span, Kind: abbreviated[role]}
+		m := concept.Mention{Span: e.Span, Kind: abbreviated[e.Kind]}
 		if e.Section >= 0 && e.Section < len(d.Sections) {
 			m.Section = d.Sections[e.Section].Code
 		}
 		e.Normal = g.normalizer.Normal(d.Words, m, defined)
-		concept := key{role, e.Label, e.Normal}
-		if _, fact := abbreviated[role]; fact {
+		concept := key{e.Kind, e.Label, e.Normal}
+		if _, fact := abbreviated[e.Kind]; fact {
 			concept.label = ""
 		}
 		group, found := known[concept]
@@ -94,7 +92,7 @@ func (g *Group) identical(d *Document, acronyms []concept.Acronym) {
 			switch e := d.Entities[i]; {
 			case e.Overlaps(a.Long):
 				long = i
-			case e.Overlaps(a.Short) && long >= 0 && g.roles[e.Label] == g.roles[d.Entities[long].Label]:
+			case e.Overlaps(a.Short) && long >= 0 && e.Kind == d.Entities[long].Kind:
 				d.Relations = append(d.Relations, Relation{Identical, i, long})
 			}
 		}

@@ -11,17 +11,17 @@ import (
 type Relate struct {
 	linker *relate.Linker
 	rules  *relate.Rules
-	roles  roles
 }
 
-// inRelations is what the roles are to the rules.
-var inRelations = map[role]relate.Role{
-	problemRole: relate.Problem | relate.Event, familyRole: relate.Problem | relate.Event, drugRole: relate.Drug | relate.Event, procedureRole: relate.Event, testRole: relate.Event, eventRole: relate.Event,
-	timeRole: relate.Moment, durationRole: relate.Span,
+// inRelations is what the kinds are to the rules.
+var inRelations = map[Kind]relate.Role{
+	KindProblem: relate.Problem | relate.Event, KindFamily: relate.Problem | relate.Event, KindDrug: relate.Drug | relate.Event, KindProcedure: relate.Event, KindTest: relate.Event, KindEvent: relate.Event,
+	KindMeasurement: relate.Event,
+	KindTime:        relate.Moment, KindDuration: relate.Span,
 }
 
 // newRelate makes the stage, with the weights and rules inside the binary.
-func newRelate(roles roles) (*Relate, error) {
+func newRelate() (*Relate, error) {
 	linker, err := relate.Default()
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func newRelate(roles roles) (*Relate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Relate{linker, rules, roles}, nil
+	return &Relate{linker, rules}, nil
 }
 
 // Annotate implements Annotator.
@@ -39,7 +39,7 @@ func (r *Relate) Annotate(_ context.Context, d *Document) error {
 	in := make([]relate.Role, len(d.Entities))
 	for i, e := range d.Entities {
 		mentions[i] = relate.Mention{Span: e.Span, Label: e.Label}
-		in[i] = inRelations[r.roles[e.Label]]
+		in[i] = inRelations[e.Kind]
 	}
 	links := r.linker.Link(d.Words, d.Sentences, mentions)
 	for _, link := range links {

@@ -2,6 +2,7 @@ package nlp
 
 import (
 	"context"
+	"sort"
 	"strings"
 
 	"charthand/nlp/sig"
@@ -11,38 +12,60 @@ import (
 // Sigs is the stage that reads how each drug is to be taken, from the words after its name. It fills Sig.
 type Sigs struct {
 	reader *sig.Reader
-	roles  roles
 }
 
 // newSigs makes the stage, with the words inside the binary.
-func newSigs(roles roles) (*Sigs, error) {
+func newSigs() (*Sigs, error) {
 	reader, err := sig.Default()
 	if err != nil {
 		return nil, err
 	}
-	return &Sigs{reader, roles}, nil
+	return &Sigs{reader}, nil
 }
 
 // Annotate implements Annotator.
 func (s *Sigs) Annotate(_ context.Context, d *Document) error {
-	sentence := 0
+	before := map[int]int{} // drug → where the first of what modifies it begins, if that is before it
+	for _, r := range d.Relations {
+		from, to := d.Entities[r.From], d.Entities[r.To]
+		if r.Kind != Modify || to.Kind != KindDrug || from.End > to.Start {
+			continue
+		}
+		if at, known := before[r.To]; !known || from.Start < at {
+			before[r.To] = from.Start
+		}
+	}
 	for i := range d.Entities {
 		e := &d.Entities[i]
-		if s.roles[e.Label] != drugRole {
+		if e.Kind != KindDrug {
 			continue
 		}
-		covered := d.Words.Cover(e.Span)
-		if covered.From == covered.To { // a mention of blanks
-			continue
-		}
-		for sentence < len(d.Sentences) && d.Sentences[sentence].To < covered.To {
-			sentence++
-		}
-		if to := s.end(d, i, covered, sentence); covered.To < to {
-			e.Sig = s.reader.Read(d.Words, covered.To, to)
+		e.Sig = s.read(d, i)
+		if at, led := before[i]; e.Sig == nil && led {
+			covered := d.Words.Cover(e.Span)
+			if from := d.Words.At(at); d.sentence(from) == d.sentence(covered.From) && covered.From-from < maxSig {
+				e.Sig = s.reader.Read(d.Words, from, covered.From)
+			}
 		}
 	}
 	return nil
+}
+
+// read reads what follows mention i.
+func (s *Sigs) read(d *Document, i int) *sig.Sig {
+	covered := d.Words.Cover(d.Entities[i].Span)
+	if covered.From == covered.To { // a mention of blanks
+		return nil
+	}
+	if to := s.end(d, i, covered, d.sentence(covered.To-1)); covered.To < to {
+		return s.reader.Read(d.Words, covered.To, to)
+	}
+	return nil
+}
+
+// sentence gives the sentence that a token stands in.
+func (d *Document) sentence(token int) int {
+	return sort.Search(len(d.Sentences), func(i int) bool { return d.Sentences[i].To > token })
 }
 
 // end gives the token before which the words about drug i end: the next drug, or what ends its sentence and is no part of a sig.
@@ -62,7 +85,7 @@ func (s *Sigs) end(d *Document, i int, covered text.Run, sentence int) int {
 		}
 	}
 	for j := i + 1; j < len(d.Entities); j++ {
-		if s.roles[d.Entities[j].Label] == drugRole && d.Entities[j].Start >= d.Entities[i].End {
+		if d.Entities[j].Kind == KindDrug && d.Entities[j].Start >= d.Entities[i].End {
 			to = min(to, d.Words.At(d.Entities[j].Start))
 			break
 		}

@@ -2,22 +2,19 @@ package nlp
 
 import "errors"
 
-// Understanding gives the stages that follow the recognition of mentions, in their order: structure first, then what the note
-// says of each mention, what belongs together, and the concepts last.
+// Understanding gives the stages that follow the recognition of mentions, in their order: structure first, then what each mention is,
+// what the note says of it, what belongs together, and the concepts last.
 func Understanding() (Pipeline, error) {
-	roles, err := defaultRoles()
-	if err != nil {
-		return nil, err
-	}
 	structure, errStructure := newStructure()
-	assert, errAssert := newAssert(roles)
-	relate, errRelate := newRelate(roles)
-	values, errValues := newValues(roles)
-	dates, errDates := newDates(roles)
-	sigs, errSigs := newSigs(roles)
-	group, errGroup := newGroup(roles)
-	if err := errors.Join(errGroup, errStructure, errAssert, errRelate, errValues, errDates, errSigs); err != nil {
+	sigs, errSigs := newSigs()
+	kinds, errKinds := newKinds(sigs)
+	assert, errAssert := newAssert()
+	relate, errRelate := newRelate()
+	values, errValues := newValues()
+	dates, errDates := newDates()
+	group, errGroup := newGroup()
+	if err := errors.Join(errStructure, errSigs, errKinds, errAssert, errRelate, errValues, errDates, errGroup); err != nil {
 		return nil, err
 	}
-	return Pipeline{structure, assert, relate, values, dates, sigs, group}, nil
+	return Pipeline{structure, kinds, assert, relate, values, dates, sigs, group}, nil
 }

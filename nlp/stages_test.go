@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -35,9 +36,12 @@ func marked(t *testing.T, text string) *nlp.Document {
 	}
 }
 
+// stages are made once for all tests.
+var stages = sync.OnceValues(nlp.Understanding)
+
 func understand(t *testing.T, d *nlp.Document) {
 	t.Helper()
-	stages, err := nlp.Understanding()
+	stages, err := stages()
 	if err != nil {
 		t.Fatal(err)
 	}
