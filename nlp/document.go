@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"charthand/nlp/allergy"
 	"charthand/nlp/measure"
 	"charthand/nlp/section"
 	"charthand/nlp/sig"
@@ -114,8 +115,12 @@ type Document struct {
 	Entities  []Entity
 	Relations []Relation
 	// Groups are the concepts of the note: each a list of indexes in Entities, in the order of the first mention.
-	Groups   [][]int
-	Coverage Coverage
+	Groups [][]int
+	// Allergies are what the note says the person is allergic to, NoAllergies what it says they are not, both in the order of the text.
+	// Their mentions are indexes in Entities.
+	Allergies   []allergy.Allergy
+	NoAllergies []allergy.None
+	Coverage    Coverage
 	// Remarks are what a stage wants the reader of the result to know; they hold no text of the note.
 	Remarks []string
 

@@ -12,9 +12,10 @@ func Understanding() (Pipeline, error) {
 	relate, errRelate := newRelate()
 	values, errValues := newValues()
 	dates, errDates := newDates()
+	allergies, errAllergies := newAllergies()
 	group, errGroup := newGroup()
-	if err := errors.Join(errStructure, errSigs, errKinds, errAssert, errRelate, errValues, errDates, errGroup); err != nil {
+	if err := errors.Join(errStructure, errSigs, errKinds, errAssert, errRelate, errValues, errDates, errAllergies, errGroup); err != nil {
 		return nil, err
 	}
-	return Pipeline{structure, kinds, assert, relate, values, dates, sigs, group}, nil
+	return Pipeline{structure, kinds, assert, relate, values, dates, sigs, allergies, group}, nil
 }

@@ -114,6 +114,7 @@ var adversaries = map[string]func(n int) string{
 	"headings":              func(n int) string { return strings.Repeat("PMH: x. PSH: y. ALL: z. ", n) },
 	"numbers":               func(n int) string { return strings.Repeat("1 x 2 x 3/4 - 5 to 6 ", n) },
 	"closing brackets":      func(n int) string { return "PE" + strings.Repeat(")", 20*n) },
+	"allergies":             func(n int) string { return "ALLERGIES: " + strings.Repeat("allergic to latex, sulfa and not eggs ", n) },
 	"lines":                 func(n int) string { return strings.Repeat("a\n", 10*n) },
 }
 
