@@ -13,7 +13,6 @@ import (
 	"charthand/note"
 
 	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
-	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 )
 
 // MaxCharacters is the longest text that is read, in Unicode code points. A clinical note has some thousands; what is longer
@@ -27,7 +26,7 @@ type Extractor struct {
 	// Mapper makes the resources.
 	Mapper *mapping.Mapper
 	// Subject stands in where a document names no subject; nil where nothing may.
-	Subject *dtpb.Reference
+	Subject *fhir.Reference
 }
 
 // Result is what came of one document.
@@ -39,10 +38,14 @@ type Result struct {
 }
 
 // Extract does the work for one document. A *fhir.Fault says that the document is refused, and why; any other error is
-// charthand's own or the context's.
+// charthand's own or the context's. Earlier facts that came in one Bundle with the document are revised; of a document that speaks no
+// more they are taken back.
 func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Result, error) {
-	if err := inForce(document); err != nil {
-		return nil, err
+	prior := e.Mapper.PriorFacts(document)
+	if document.Fault == nil {
+		if skipped := e.skipped(document); skipped != nil {
+			return e.withdraw(ctx, document, prior, skipped)
+		}
 	}
 	attachment, text, remarks, err := read(document)
 	if err != nil {
@@ -60,12 +63,39 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 		withSubject.Subject = e.Subject
 		document = &withSubject
 	}
-	bundle, outcome, err := e.Mapper.Bundle(document, attachment, annotated)
+	bundle, outcome, err := e.Mapper.Bundle(ctx, document, attachment, annotated, prior)
 	if err != nil {
 		return nil, err
 	}
 	outcome.Issues = append(outcome.Issues, remarks...)
 	return &Result{bundle, outcome, text.CodePoints()}, nil
+}
+
+// withdraw takes back what was written earlier of a document that speaks no more; where that is nothing, or another document speaks for
+// it, the document is skipped with its reason.
+func (e *Extractor) withdraw(ctx context.Context, document *fhir.Document, prior mapping.PriorFacts, skipped *fhir.Fault) (*Result, error) {
+	if prior == nil || document.DocStatus == codes.CompositionStatusCode_PRELIMINARY {
+		return nil, skipped
+	}
+	if document.Status == codes.DocumentReferenceStatusCode_SUPERSEDED {
+		if replaced, err := prior.Replaced(ctx, document); err != nil {
+			return nil, err
+		} else if replaced {
+			return nil, skipped
+		}
+	}
+	bundle, outcome, err := e.Mapper.Withdraw(ctx, document, prior)
+	if err != nil {
+		return nil, err
+	}
+	if bundle == nil {
+		return nil, skipped
+	}
+	for _, issue := range skipped.Issues {
+		issue.Severity = fhir.SeverityInformation
+		outcome.Issues = append(outcome.Issues, issue)
+	}
+	return &Result{Bundle: bundle, Outcome: outcome}, nil
 }
 
 // Text gives the text that Extract would read of a document, with what was odd about it; the error is a *fhir.Fault.
@@ -74,9 +104,10 @@ func Text(document *fhir.Document) (note.Text, []fhir.Issue, error) {
 	return text, issues, err
 }
 
-// inForce refuses a document whose life does not let it speak: one that was withdrawn, replaced or is still being written.
-func inForce(d *fhir.Document) error {
-	skip := func(element, why string) error {
+// skipped says why a document's life does not let it speak: it was withdrawn, replaced or is still being written. It is nil for one that
+// speaks.
+func (e *Extractor) skipped(d *fhir.Document) *fhir.Fault {
+	skip := func(element, why string) *fhir.Fault {
 		return fhir.Refuse(fhir.CodeBusinessRule, d.Path+"."+element, "skipped: the document is "+why)
 	}
 	switch {
@@ -84,7 +115,7 @@ func inForce(d *fhir.Document) error {
 		return skip("status", "entered-in-error")
 	case d.Status == codes.DocumentReferenceStatusCode_SUPERSEDED:
 		return skip("status", "superseded")
-	case d.DocStatus == codes.CompositionStatusCode_PRELIMINARY:
+	case d.DocStatus == codes.CompositionStatusCode_PRELIMINARY && !e.Mapper.Preliminary():
 		return skip("docStatus", "preliminary")
 	case d.DocStatus == codes.CompositionStatusCode_ENTERED_IN_ERROR:
 		return skip("docStatus", "entered-in-error")

@@ -28,19 +28,20 @@ type Document struct {
 	// Fault says why the document could not be read; nothing but Path is filled then.
 	Fault *Fault
 	// Subject is the patient or group, nil where the resource names none that can be referred to from outside.
-	Subject *dtpb.Reference
+	Subject *Reference
 	// SubjectNamed says that the resource has a subject, also where that cannot be referred to from outside.
 	SubjectNamed bool
+	// Replaces is the document that this one takes the place of, nil where it takes none's.
+	Replaces *Reference
+	// Beside is what came in one Bundle or Parameters with the document, nil where it came alone.
+	Beside *Beside
 	// Encounter is the first encounter of the context, nil where there is none.
-	Encounter *dtpb.Reference
+	Encounter *Reference
 	// Date is when the note was written, the zero time where that is not said.
 	Date time.Time
 	// Attachments are the forms in which the note is held, in the resource's order.
 	Attachments []Attachment
 }
-
-// Identifier is a business identifier.
-type Identifier struct{ System, Value string }
 
 // Attachment is one form of a note.
 type Attachment struct {
@@ -97,6 +98,10 @@ func readMembers(object map[string]json.RawMessage, root, array string) ([]*Docu
 		return nil, err
 	}
 	var documents []*Document
+	beside := newBeside()
+	for _, member := range found.list {
+		beside.add(member.resource)
+	}
 	for _, member := range found.list {
 		var resource map[string]json.RawMessage
 		_ = json.Unmarshal(member.resource, &resource) // what is no object has no type
@@ -112,6 +117,7 @@ func readMembers(object map[string]json.RawMessage, root, array string) ([]*Docu
 			}
 			document = &Document{Path: member.path, Fault: fault}
 		}
+		document.Beside = beside
 		documents = append(documents, document)
 	}
 	if len(documents) == 0 {
@@ -225,6 +231,11 @@ func newDocument(r *drpb.DocumentReference, path string, held entries) *Document
 		// An EpisodeOfCare may stand here too; the resources that are written take an Encounter.
 		if d.Encounter = held.portable(reference, r.GetContained(), "Encounter"); d.Encounter != nil {
 			break
+		}
+	}
+	for _, related := range r.GetRelatesTo() {
+		if related.GetCode().GetValue() == codes.DocumentRelationshipTypeCode_REPLACES && d.Replaces == nil {
+			d.Replaces = held.portable(related.GetTarget(), r.GetContained(), "DocumentReference")
 		}
 	}
 	if date := r.GetDate(); date != nil && date.GetPrecision() != dtpb.Instant_PRECISION_UNSPECIFIED {

@@ -247,18 +247,16 @@ func TestSubjectAndEncounter(t *testing.T) {
 			if d.Fault != nil {
 				t.Fatal(d.Fault)
 			}
-			s := d.Subject
-			got := s.GetUri().GetValue() + s.GetIdentifier().GetValue().GetValue()
-			if id := s.GetPatientId().GetValue(); id != "" {
-				got = "Patient/" + id
-			}
-			if id := s.GetGroupId().GetValue(); id != "" {
-				got = "Group/" + id
+			got := ""
+			if s := d.Subject; s != nil {
+				if got = s.Reference; s.Identifier != nil {
+					got += s.Identifier.Value
+				}
 			}
 			if got != test.want {
 				t.Errorf("subject: got %q, want %q", got, test.want)
 			}
-			if d.Encounter.GetEncounterId().GetValue() != "2" {
+			if d.Encounter == nil || d.Encounter.Reference != "Encounter/2" {
 				t.Errorf("encounter: %v", d.Encounter)
 			}
 		})

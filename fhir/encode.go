@@ -1,34 +1,42 @@
 package fhir
 
 import (
+	"bytes"
 	"encoding/json"
-	"sync"
-
-	"github.com/google/fhir/go/fhirversion"
-	"github.com/google/fhir/go/jsonformat"
-	bcrpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
 )
 
-// Bundle is a FHIR R4 Bundle.
-type Bundle = bcrpb.Bundle
+// Bundle is a transaction Bundle (FHIR R4, Bundle).
+type Bundle struct {
+	ResourceType string  `json:"resourceType"` // "Bundle"
+	Type         string  `json:"type"`         // "transaction"
+	Entry        []Entry `json:"entry"`
+}
 
-// Resource is any FHIR R4 resource.
-type Resource = bcrpb.ContainedResource
+// Entry is one request of a transaction.
+type Entry struct {
+	FullURL string `json:"fullUrl,omitempty"`
+	// Resource is what is written: a value that encodes as a FHIR resource.
+	Resource any     `json:"resource,omitempty"`
+	Request  Request `json:"request"`
+}
 
-var marshaller = sync.OnceValue(func() *jsonformat.Marshaller {
-	m, err := jsonformat.NewMarshaller(false, "", "", fhirversion.R4)
-	if err != nil {
-		panic(err) // R4 always exists.
-	}
-	return m
-})
+// Request says what a server is to do with an Entry.
+type Request struct {
+	Method      string `json:"method"`
+	URL         string `json:"url"`
+	IfMatch     string `json:"ifMatch,omitempty"`
+	IfNoneExist string `json:"ifNoneExist,omitempty"`
+}
 
 // Encode writes a resource as JSON on one line. The same resource always gives the same bytes.
-func Encode(r *Resource) ([]byte, error) { return marshaller().Marshal(r) }
-
-// EncodeBundle writes a Bundle as Encode does.
-func EncodeBundle(b *Bundle) ([]byte, error) {
-	return Encode(&bcrpb.ContainedResource{OneofResource: &bcrpb.ContainedResource_Bundle{Bundle: b}})
+func Encode(resource any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false) // narratives are XHTML
+	if err := encoder.Encode(resource); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buffer.Bytes(), []byte{'\n'}), nil
 }
 
 // Parameter is one named resource of a Parameters resource, already encoded.
@@ -37,9 +45,9 @@ type Parameter struct {
 	Resource json.RawMessage `json:"resource"`
 }
 
-// EncodeParameters writes a Parameters resource. (The google/fhir encoder cannot: it has no resources inside Parameters.)
+// EncodeParameters writes a Parameters resource.
 func EncodeParameters(parameters []Parameter) ([]byte, error) {
-	return json.Marshal(struct {
+	return Encode(struct {
 		ResourceType string      `json:"resourceType"`
 		Parameter    []Parameter `json:"parameter,omitempty"`
 	}{"Parameters", parameters})

@@ -1,40 +1,34 @@
 package fhir
 
-import (
-	"strings"
-
-	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
-	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
-	bcrpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
-	oopb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/operation_outcome_go_proto"
-)
+import "strings"
 
 // Severity is an issue's severity (http://hl7.org/fhir/ValueSet/issue-severity).
-type Severity = codes.IssueSeverityCode_Value
+type Severity string
 
 // The severities in use here.
 const (
-	SeverityError       = codes.IssueSeverityCode_ERROR
-	SeverityWarning     = codes.IssueSeverityCode_WARNING
-	SeverityInformation = codes.IssueSeverityCode_INFORMATION
+	SeverityError       Severity = "error"
+	SeverityWarning     Severity = "warning"
+	SeverityInformation Severity = "information"
 )
 
 // IssueCode is the kind of an issue (http://hl7.org/fhir/ValueSet/issue-type).
-type IssueCode = codes.IssueTypeCode_Value
+type IssueCode string
 
 // The kinds of issue in use here.
 const (
-	CodeStructure     = codes.IssueTypeCode_STRUCTURE
-	CodeRequired      = codes.IssueTypeCode_REQUIRED
-	CodeValue         = codes.IssueTypeCode_VALUE
-	CodeInvalidCode   = codes.IssueTypeCode_CODE_INVALID
-	CodeNotSupported  = codes.IssueTypeCode_NOT_SUPPORTED
-	CodeNotFound      = codes.IssueTypeCode_NOT_FOUND
-	CodeTooLong       = codes.IssueTypeCode_TOO_LONG
-	CodeThrottled     = codes.IssueTypeCode_THROTTLED
-	CodeException     = codes.IssueTypeCode_EXCEPTION
-	CodeBusinessRule  = codes.IssueTypeCode_BUSINESS_RULE
-	CodeInformational = codes.IssueTypeCode_INFORMATIONAL
+	CodeStructure     IssueCode = "structure"
+	CodeRequired      IssueCode = "required"
+	CodeValue         IssueCode = "value"
+	CodeInvalidCode   IssueCode = "code-invalid"
+	CodeNotSupported  IssueCode = "not-supported"
+	CodeNotFound      IssueCode = "not-found"
+	CodeTooLong       IssueCode = "too-long"
+	CodeThrottled     IssueCode = "throttled"
+	CodeException     IssueCode = "exception"
+	CodeBusinessRule  IssueCode = "business-rule"
+	CodeConflict      IssueCode = "conflict"
+	CodeInformational IssueCode = "informational"
 )
 
 // Issue is one thing to say of an input: what, how bad, and where.
@@ -55,25 +49,29 @@ func (o *Outcome) Add(severity Severity, code IssueCode, expression, diagnostics
 	o.Issues = append(o.Issues, Issue{severity, code, expression, diagnostics})
 }
 
-// Resource gives the outcome as an OperationOutcome. One without issues says that all went well: R4 requires an issue.
-func (o *Outcome) Resource() *bcrpb.ContainedResource {
+// MarshalJSON gives the outcome as an OperationOutcome. One without issues says that all went well: R4 requires an issue.
+func (o *Outcome) MarshalJSON() ([]byte, error) {
+	type issue struct {
+		Severity    string   `json:"severity"`
+		Code        string   `json:"code"`
+		Diagnostics string   `json:"diagnostics,omitempty"`
+		Expression  []string `json:"expression,omitempty"`
+	}
 	issues := o.Issues
 	if len(issues) == 0 {
 		issues = []Issue{{SeverityInformation, CodeInformational, "", "nothing to report"}}
 	}
-	outcome := &oopb.OperationOutcome{}
-	for _, issue := range issues {
-		entry := &oopb.OperationOutcome_Issue{
-			Severity:    &oopb.OperationOutcome_Issue_SeverityCode{Value: issue.Severity},
-			Code:        &oopb.OperationOutcome_Issue_CodeType{Value: issue.Code},
-			Diagnostics: String(issue.Diagnostics),
+	list := make([]issue, len(issues))
+	for i, of := range issues {
+		list[i] = issue{string(of.Severity), string(of.Code), of.Diagnostics, nil}
+		if of.Expression != "" {
+			list[i].Expression = []string{of.Expression}
 		}
-		if issue.Expression != "" {
-			entry.Expression = []*dtpb.String{String(issue.Expression)}
-		}
-		outcome.Issue = append(outcome.Issue, entry)
 	}
-	return &bcrpb.ContainedResource{OneofResource: &bcrpb.ContainedResource_OperationOutcome{OperationOutcome: outcome}}
+	return Encode(struct {
+		ResourceType string  `json:"resourceType"`
+		Issue        []issue `json:"issue"`
+	}{"OperationOutcome", list})
 }
 
 // FaultKind says whose business a fault is.

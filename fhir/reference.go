@@ -12,6 +12,20 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
+// Reference is FHIR's Reference as it is written: literal, by Identifier, or both.
+type Reference struct {
+	Reference  string      `json:"reference,omitempty"`
+	Type       string      `json:"type,omitempty"`
+	Identifier *Identifier `json:"identifier,omitempty"`
+	Display    string      `json:"display,omitempty"`
+}
+
+// Identifier is a business identifier.
+type Identifier struct {
+	System string `json:"system,omitempty"`
+	Value  string `json:"value,omitempty"`
+}
+
 // entries are the resources that came in one Bundle, by their fullUrl: what a "urn:uuid:…" reference in it means.
 type entries map[string]json.RawMessage
 
@@ -24,7 +38,7 @@ func (e entries) add(member map[string]json.RawMessage) {
 // portable gives a reference in a form that holds outside the resource and the Bundle that it stands in, if it is one to a
 // resource of the given types; else nil. A reference to a contained resource, or by a urn to one of the same Bundle, becomes
 // a logical one, by that resource's identifier or the reference's own; where neither has one, nothing outside can mean it.
-func (e entries) portable(reference *dtpb.Reference, contained []*anypb.Any, types ...string) *dtpb.Reference {
+func (e entries) portable(reference *dtpb.Reference, contained []*anypb.Any, types ...string) *Reference {
 	uri, fragment := literal(reference), reference.GetFragment().GetValue()
 	switch {
 	case fragment != "":
@@ -45,8 +59,11 @@ func (e entries) portable(reference *dtpb.Reference, contained []*anypb.Any, typ
 			}
 		}
 	case uri != "":
-		if slices.ContainsFunc(types, func(t string) bool { return refersTo(uri, t) }) {
-			return reference
+		if slices.ContainsFunc(types, func(t string) bool { return RefersTo(uri, t) }) {
+			return &Reference{
+				Reference: uri, Type: reference.GetType().GetValue(),
+				Identifier: plainIdentifier(reference.GetIdentifier()), Display: reference.GetDisplay().GetValue(),
+			}
 		}
 		return nil
 	}
@@ -56,7 +73,7 @@ func (e entries) portable(reference *dtpb.Reference, contained []*anypb.Any, typ
 
 // logical makes a reference by identifier: the one given, else the reference's own; nil where there is none, or where the
 // type is known and not one of those wanted.
-func logical(reference *dtpb.Reference, resourceType string, identifier *dtpb.Identifier, types []string) *dtpb.Reference {
+func logical(reference *dtpb.Reference, resourceType string, identifier *dtpb.Identifier, types []string) *Reference {
 	if resourceType != "" && !slices.Contains(types, resourceType) {
 		return nil
 	}
@@ -66,11 +83,15 @@ func logical(reference *dtpb.Reference, resourceType string, identifier *dtpb.Id
 	if identifier.GetValue().GetValue() == "" {
 		return nil
 	}
-	made := &dtpb.Reference{Identifier: identifier, Display: reference.GetDisplay()}
-	if resourceType != "" {
-		made.Type = URI(resourceType)
+	return &Reference{Type: resourceType, Identifier: plainIdentifier(identifier), Display: reference.GetDisplay().GetValue()}
+}
+
+// plainIdentifier gives an identifier as it is written, nil where it names nothing.
+func plainIdentifier(i *dtpb.Identifier) *Identifier {
+	if i.GetValue().GetValue() == "" {
+		return nil
 	}
-	return made
+	return &Identifier{i.GetSystem().GetValue(), i.GetValue().GetValue()}
 }
 
 // inUse gives the first identifier that is unique, by its system, and still in use; nil where there is none.
@@ -85,13 +106,15 @@ func inUse(identifiers []*dtpb.Identifier) *dtpb.Identifier {
 	return nil
 }
 
-// nameOf gives the id and identifiers of a patient, group or encounter.
+// nameOf gives the id and identifiers of a patient, group, encounter or document.
 func nameOf(resource *bcrpb.ContainedResource) (id string, identifiers []*dtpb.Identifier) {
 	switch held := resource.GetOneofResource().(type) {
 	case *bcrpb.ContainedResource_Patient:
 		return held.Patient.GetId().GetValue(), held.Patient.GetIdentifier()
 	case *bcrpb.ContainedResource_Group:
 		return held.Group.GetId().GetValue(), held.Group.GetIdentifier()
+	case *bcrpb.ContainedResource_DocumentReference:
+		return held.DocumentReference.GetId().GetValue(), held.DocumentReference.GetIdentifier()
 	case *bcrpb.ContainedResource_Encounter:
 		return held.Encounter.GetId().GetValue(), held.Encounter.GetIdentifier()
 	}
@@ -112,12 +135,14 @@ func literal(reference *dtpb.Reference) string {
 		return "Group/" + held.GroupId.GetValue()
 	case *dtpb.Reference_EncounterId:
 		return "Encounter/" + held.EncounterId.GetValue()
+	case *dtpb.Reference_DocumentReferenceId:
+		return "DocumentReference/" + held.DocumentReferenceId.GetValue()
 	}
 	return "another type"
 }
 
-// refersTo reports whether a URI is "Type/id", alone or after a server's base, perhaps with a version.
-func refersTo(uri, resourceType string) bool {
+// RefersTo reports whether a URI is "Type/id", alone or after a server's base, perhaps with a version.
+func RefersTo(uri, resourceType string) bool {
 	uri, _, _ = strings.Cut(uri, "/_history/")
 	rest, id := cutLast(uri)
 	_, found := cutLast(rest)
@@ -131,9 +156,9 @@ func cutLast(s string) (before, after string) {
 
 // ParseSubject reads a reference to a patient or group from a flag or a setting: "Patient/123", alone or after a server's
 // base.
-func ParseSubject(s string) (*dtpb.Reference, error) {
-	if strings.ContainsAny(s, " \t\r\n\"<>") || (!refersTo(s, "Patient") && !refersTo(s, "Group")) {
+func ParseSubject(s string) (*Reference, error) {
+	if strings.ContainsAny(s, " \t\r\n\"<>") || (!RefersTo(s, "Patient") && !RefersTo(s, "Group")) {
 		return nil, fmt.Errorf("%q is no reference to a patient: expected something like Patient/123", s)
 	}
-	return Reference(s), nil
+	return &Reference{Reference: s}, nil
 }

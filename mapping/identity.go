@@ -1,13 +1,14 @@
 package mapping
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"charthand/fhir"
 
-	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	"github.com/google/uuid"
 )
 
@@ -17,28 +18,43 @@ var factSpace = uuid.MustParse("5f0c1c1e-6f0b-5d53-9a51-3c1f6d0f4b6e")
 
 // source is the document that facts come from, as resources name it.
 type source struct {
-	// identity names the document across its versions: its identifier, else server base and id, else patient and text.
+	// identity names the first document of the chain of replacements, across all versions: its identifier, else server base and id, else
+	// patient and text.
 	identity string
+	// subject names the patient.
+	subject string
 	// version names this version of it.
 	version string
 	// reference points to it.
-	reference *dtpb.Reference
+	reference *fhir.Reference
 	// query finds what refers to it by a search, empty where only a logical reference can be made.
 	query string
 }
 
-func (m *Mapper) sourceOf(d *fhir.Document, text string) source {
+// sourceOf names a document; text is the decoded one, for what has no name. prior may be nil.
+func (m *Mapper) sourceOf(ctx context.Context, d *fhir.Document, text string, prior PriorFacts) (source, error) {
+	root := d
+	if prior != nil {
+		var err error
+		if root, err = prior.Root(ctx, d); err != nil {
+			return source{}, fmt.Errorf("the document's first version: %w", err)
+		}
+	}
 	sum := sha256.Sum256([]byte(text))
 	hash := hex.EncodeToString(sum[:])
-	s := source{version: d.Version}
+	s := source{version: d.Version, subject: subjectName(d.Subject)}
 	switch {
-	case d.Identifier != nil:
-		s.identity = "identifier|" + d.Identifier.System + "|" + d.Identifier.Value
-	case d.ID != "":
-		s.identity = "id|" + m.config.Base + "|" + d.ID
+	case root.Replaces != nil && root.Replaces.Identifier != nil:
+		s.identity = identityOfIdentifier(root.Replaces.Identifier)
+	case root.Replaces != nil:
+		s.identity = m.identityOf(root.Replaces.Reference)
+	case root.Identifier != nil:
+		s.identity = identityOfIdentifier(root.Identifier)
+	case root.ID != "":
+		s.identity = m.identityOf("DocumentReference/" + root.ID)
 	default:
 		// Two patients may have the same short note.
-		s.identity = "text|" + hash + "|" + subjectName(d.Subject)
+		s.identity = "text|" + hash + "|" + s.subject
 	}
 	if s.version == "" {
 		// A document without a version is told from its next one by its text.
@@ -47,21 +63,47 @@ func (m *Mapper) sourceOf(d *fhir.Document, text string) source {
 	switch {
 	case d.ID != "":
 		s.query = "DocumentReference/" + d.ID
-		s.reference = fhir.Reference(s.query)
+		s.reference = &fhir.Reference{Reference: s.query}
 	case d.Identifier != nil:
-		s.reference = fhir.LogicalReference("DocumentReference", fhir.NewIdentifier(d.Identifier.System, d.Identifier.Value))
+		s.reference = &fhir.Reference{Type: "DocumentReference", Identifier: d.Identifier}
 	default:
-		s.reference = fhir.LogicalReference("DocumentReference", fhir.NewIdentifier("urn:ietf:rfc:3986", "urn:uuid:"+key(s.identity).String()))
+		s.reference = &fhir.Reference{Type: "DocumentReference", Identifier: &fhir.Identifier{System: "urn:ietf:rfc:3986", Value: "urn:uuid:" + key(s.identity).String()}}
 	}
-	return s
+	return s, nil
+}
+
+func identityOfIdentifier(i *fhir.Identifier) string { return "identifier|" + i.System + "|" + i.Value }
+
+// identityOf names a document by its reference, on the server that it belongs to.
+func (m *Mapper) identityOf(reference string) string {
+	reference, _, _ = strings.Cut(reference, "/_history/")
+	if base, id, absolute := strings.Cut(reference, "/DocumentReference/"); absolute {
+		return "id|" + base + "|" + id
+	}
+	return "id|" + m.config.Base + "|" + strings.TrimPrefix(reference, "DocumentReference/")
 }
 
 // subjectName tells one patient from another.
-func subjectName(r *dtpb.Reference) string {
-	return strings.Join([]string{
-		r.GetUri().GetValue(), r.GetPatientId().GetValue(), r.GetGroupId().GetValue(),
-		r.GetIdentifier().GetSystem().GetValue(), r.GetIdentifier().GetValue().GetValue(),
-	}, "|")
+func subjectName(r *fhir.Reference) string {
+	if r == nil {
+		return ""
+	}
+	parts := []string{r.Reference, "", ""}
+	if r.Identifier != nil {
+		parts[1], parts[2] = r.Identifier.System, r.Identifier.Value
+	}
+	return strings.Join(parts, "|")
+}
+
+// identity is the UUID of a fact. The label and the codes are no part of it: two labels that make one resource of the same words are one
+// fact, and a terminology that is imported later changes nothing.
+func (r *reader) identity(f *fact) string {
+	owner := r.note.source.identity
+	if r.config.Rules.Scope == ScopePatient {
+		owner = "patient|" + r.note.source.subject
+	}
+	d := f.details
+	return key(owner, string(f.resource), f.first.concept, string(f.first.subject), d.site, d.time, d.value, d.strength, d.route).String()
 }
 
 // key makes the UUIDv5 (RFC 9562, section 5.5) of the parts of an identity.

@@ -2,7 +2,11 @@ package nlp
 
 import (
 	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
 
+	"charthand/nlp/measure"
 	"charthand/nlp/text"
 	"charthand/nlp/when"
 )
@@ -31,9 +35,25 @@ func (s *Dates) Annotate(_ context.Context, d *Document) error {
 		}
 	}
 	for i, expression := range s.reader.All(d.Words, d.Sentences, spans, d.Date, d.Zone) {
+		e := &d.Entities[places[i]]
+		if expression == (when.Expression{}) && strings.EqualFold(e.Label, "Age") {
+			expression.Age = bareAge(d.Mention(*e))
+		}
 		if expression != (when.Expression{}) {
-			d.Entities[places[i]].When = &expression
+			e.When = &expression
 		}
 	}
 	return nil
+}
+
+// maxAge is the age above which a number alone is none, in years.
+const maxAge = 120
+
+// bareAge reads an age that is a number alone ("at 52"), nil for none.
+func bareAge(said string) *measure.Quantity {
+	years, err := strconv.Atoi(said)
+	if err != nil || years < 0 || years > maxAge {
+		return nil
+	}
+	return measure.NewQuantity(json.Number(said), "a")
 }

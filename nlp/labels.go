@@ -105,7 +105,7 @@ func (k *Kinds) Annotate(_ context.Context, d *Document) error {
 	for i := range d.Entities {
 		if e := &d.Entities[i]; e.Kind == kindTreatment {
 			e.Kind = KindProcedure
-			if k.drugs.Named(d.Words, e.Span) || k.inMedications(d, e.Section) || k.dosed(d, i) {
+			if k.drugs.Named(d.Words, e.Span) || inMedications(d, e.Section) || k.dosed(d, i) {
 				e.Kind = KindDrug
 			}
 		}
@@ -116,7 +116,8 @@ func (k *Kinds) Annotate(_ context.Context, d *Document) error {
 // medications are the sections that list drugs (LOINC).
 var medications = map[string]bool{"10160-0": true, "42346-7": true, "10183-2": true, "29549-3": true}
 
-func (k *Kinds) inMedications(d *Document, section int) bool {
+// inMedications reports whether a section lists drugs.
+func inMedications(d *Document, section int) bool {
 	return section >= 0 && section < len(d.Sections) && medications[d.Sections[section].Code]
 }
 

@@ -2,6 +2,7 @@ package nlp
 
 import (
 	"context"
+	"strings"
 
 	"charthand/nlp/relate"
 )
@@ -42,6 +43,7 @@ func (r *Relate) Annotate(_ context.Context, d *Document) error {
 		in[i] = inRelations[e.Kind]
 	}
 	links := r.linker.Link(d.Words, d.Sentences, mentions)
+	beside(d, links)
 	for _, link := range links {
 		d.Relations = append(d.Relations, Relation{Modify, link.From, link.To})
 	}
@@ -49,4 +51,21 @@ func (r *Relate) Annotate(_ context.Context, d *Document) error {
 		d.Relations = append(d.Relations, Relation{RelationKind(link.Kind), link.From, link.To})
 	}
 	return nil
+}
+
+// beside gives each result that stands right after a test to that test, whatever the weights say: in "P 72 T 98.4" the pulse is 72.
+func beside(d *Document, links []relate.Link) {
+	for at := range links {
+		from := links[at].From
+		if d.Entities[from].Kind != KindResult || from == 0 {
+			continue
+		}
+		test, result := d.Entities[from-1], d.Entities[from]
+		if test.Kind != KindTest || test.End > result.Start || d.Entities[links[at].To].Kind != KindTest {
+			continue
+		}
+		if between := strings.TrimSpace(d.Text.Body[test.End:result.Start]); between == "" || between == ":" || between == "=" {
+			links[at].To = from - 1
+		}
+	}
 }

@@ -75,7 +75,7 @@ func (s *Sigs) end(d *Document, i int, covered text.Run, sentence int) int {
 		to = d.Sentences[sentence].To
 	}
 	// A line of a list of drugs is cut at its full stops, but goes on.
-	if s.beginsLine(d.Words, covered.From) {
+	if s.isListed(d, i, covered.From) {
 		for next := sentence + 1; next < len(d.Sentences) && next < sentence+4; next++ {
 			run := d.Sentences[next]
 			if d.Words.Tokens[run.From].Line != d.Words.Tokens[run.From-1].Line {
@@ -91,17 +91,19 @@ func (s *Sigs) end(d *Document, i int, covered text.Run, sentence int) int {
 		}
 	}
 	to = min(to, from+maxSig)
-	for to > from && d.Words.Tokens[to-1].Kind == text.Sign && (strings.IndexByte(",;-", d.Words.Body[d.Words.Tokens[to-1].Start]) >= 0 || s.finalStop(d.Words, from, to)) {
+	for to > from && (trailing[d.Words.Word(to-1)] || d.Words.Tokens[to-1].Kind == text.Sign && (strings.IndexByte(",;-", d.Words.Body[d.Words.Tokens[to-1].Start]) >= 0 || s.finalStop(d.Words, from, to))) {
 		to--
 	}
 	return to
 }
 
-// beginsLine reports whether a drug that begins at a token is the first word of its line, but for a number or a bullet.
-func (s *Sigs) beginsLine(t *text.Text, at int) bool {
+// isListed reports whether drug i, which begins at a token, is an item of a list: the first word of its line, after a number or a bullet or
+// under a heading of drugs.
+func (s *Sigs) isListed(d *Document, i, at int) bool {
+	t := d.Words
 	for back := 1; back <= 3; back++ {
 		if at-back < 0 || t.Tokens[at-back].Line != t.Tokens[at].Line {
-			return true
+			return back > 1 || inMedications(d, d.Entities[i].Section)
 		}
 		if t.Tokens[at-back].Kind == text.Word {
 			return false
@@ -109,6 +111,9 @@ func (s *Sigs) beginsLine(t *text.Text, at int) bool {
 	}
 	return false
 }
+
+// trailing are words that end no sig: what they belong to comes after it.
+var trailing = map[string]bool{"and": true, "or": true, "from": true, "on": true, "not": true, "taking": true, "stop": true, "start": true, "continue": true, "hold": true, "restart": true, "(": true, "with": true, "to": true}
 
 // finalStop reports whether the last of tokens [from, to) is a full stop that is no abbreviation's ("p.r.n.").
 func (s *Sigs) finalStop(t *text.Text, from, to int) bool {

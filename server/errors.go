@@ -73,7 +73,7 @@ func (s *Server) fail(c *gin.Context, status int, code fhir.IssueCode, diagnosti
 }
 
 func (s *Server) answer(c *gin.Context, status int, outcome *fhir.Outcome) {
-	body, err := fhir.Encode(outcome.Resource())
+	body, err := fhir.Encode(outcome)
 	if err != nil {
 		c.AbortWithStatus(http.StatusInternalServerError)
 		return

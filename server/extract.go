@@ -88,7 +88,7 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fhir.EncodeBundle(result.Bundle)
+	return fhir.Encode(result.Bundle)
 }
 
 // extractAll answers with Parameters: for each document its Bundle, where it has one, and its OperationOutcome. One that is
@@ -103,7 +103,7 @@ func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]
 		switch {
 		case err == nil:
 			done++
-			bundle, err := fhir.EncodeBundle(result.Bundle)
+			bundle, err := fhir.Encode(result.Bundle)
 			if err != nil {
 				return nil, err
 			}
@@ -117,7 +117,7 @@ func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]
 		default:
 			return nil, err
 		}
-		outcome, err := fhir.Encode(result.Outcome.Resource())
+		outcome, err := fhir.Encode(result.Outcome)
 		if err != nil {
 			return nil, err
 		}

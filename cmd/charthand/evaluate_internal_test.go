@@ -18,7 +18,7 @@ func TestEvaluate(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Corpus.Documents != 13 || got.Corpus.Malformed != 0 || got.Model.Digest == "" {
+	if got.Corpus.Documents != 16 || got.Corpus.Malformed != 0 || got.Model.Digest == "" {
 		t.Errorf("%+v", got)
 	}
 	if f1 := got.Micro.Overlap.F1; f1 < 0.5 || f1 > 1 || f1 < got.Micro.Strict.F1 {

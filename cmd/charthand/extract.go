@@ -20,6 +20,7 @@ import (
 type extractCommand struct {
 	modelFlags
 	languageFlag
+	siteFlags
 	Files   []string `arg:"" help:"DocumentReference, Bundle, Parameters or NDJSON of them; - for standard input."`
 	Out     string   `help:"Write the Bundles to this file instead of standard output." placeholder:"FILE" xor:"out"`
 	OutDir  string   `help:"Write each Bundle to a file of its own in this folder, and print a table of them to standard error." placeholder:"DIR" xor:"out"`
@@ -35,7 +36,7 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer model.Close()
-	if r.extractor, err = newExtractor(model, recognizer, c.languageFlag); err != nil {
+	if r.extractor, err = newExtractor(s, model, recognizer, c.languageFlag, c.siteFlags); err != nil {
 		return err
 	}
 	if c.Subject != "" {
@@ -148,7 +149,7 @@ func (r *extraction) input(ctx context.Context, file, place string, data []byte)
 			if err != nil {
 				return func() error { return r.fail(ctx, at, err) }
 			}
-			encoded, err := fhir.EncodeBundle(result.Bundle)
+			encoded, err := fhir.Encode(result.Bundle)
 			took := time.Since(began)
 			return func() error {
 				if err != nil {
@@ -184,7 +185,7 @@ func (r *extraction) fail(ctx context.Context, place string, err error) error {
 }
 
 func (r *extraction) outcome(o *fhir.Outcome) error {
-	encoded, err := fhir.Encode(o.Resource())
+	encoded, err := fhir.Encode(o)
 	if err == nil {
 		_, err = r.outcomes.Write(append(encoded, '\n'))
 	}

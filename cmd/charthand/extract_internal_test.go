@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,10 +70,11 @@ func TestExtractFindsTheFacts(t *testing.T) {
 		t.Errorf("precision %.2f, recall %.2f: something is broken", precision, recall)
 	}
 	want := []string{"Condition bleeding", "Procedure salpingo-oophorectomy", "MedicationStatement cisplatin", "MedicationStatement ondansetron"}
-	got := facts(t, []byte(lines[0]))
+	first := slices.Index(names, "cervical-cancer")
+	got := facts(t, []byte(lines[first]))
 	for _, fact := range want {
 		if !got[fact] {
-			t.Errorf("%s: %q was not found in %v", names[0], fact, got)
+			t.Errorf("%s: %q was not found in %v", names[first], fact, got)
 		}
 	}
 }

@@ -40,6 +40,7 @@ type commands struct {
 	NER      nerCommand      `cmd:"" name:"ner" help:"Answer as Hugging Face's token-classification pipeline does, as JSON."`
 	Evaluate evaluateCommand `cmd:"" help:"Measure a model on labelled notes: precision, recall, F1."`
 	Model    modelCommand    `cmd:"" help:"Say what is in a model folder, and check its answers."`
+	Config   configCommand   `cmd:"" help:"Check or print the settings."`
 	Version  versionCommand  `cmd:"" help:"Print the version of charthand and of the model inside."`
 }
 

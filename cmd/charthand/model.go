@@ -52,8 +52,10 @@ func (c *modelInfoCommand) Run(_ context.Context, s streams) error {
 	line("decoding", decoding(model.Settings))
 	types, scheme := labelSchema(model.Labels)
 	line("labels", fmt.Sprintf("%d: %d types, %s", len(model.Labels), len(types), scheme))
+	schema, labels := rules.Schema(types)
+	line("schema", cmp.Or(schema, "none that the mapping knows"))
 	for _, label := range types {
-		line("  "+label, becomes(rules, label))
+		line("  "+label, becomes(labels, label))
 	}
 	return table.Flush()
 }
@@ -95,16 +97,20 @@ func labelSchema(labels []string) (types []string, scheme string) {
 	return types, scheme
 }
 
-// becomes says what the rules make of a label.
-func becomes(rules *mapping.Rules, label string) string {
-	rule, known := rules.Labels[label]
+// becomes says what the rules of a schema make of a label.
+func becomes(rules map[string]mapping.LabelRule, label string) string {
+	rule, known := rules[label]
 	switch {
 	case !known:
-		return "no rule: found, not written"
-	case rule.Value:
+		return "no rule: found and counted, not written"
+	case rule.Part == mapping.PartValue:
 		return "the value of a result"
-	case rule.Modifier:
+	case rule.Part != "":
 		return "says more about others"
+	case rule.Resource == "":
+		return fmt.Sprintf("of a relative: %s", rule.Family)
+	case rule.Drug != "":
+		return fmt.Sprintf("a drug: %s, else %s", rule.Drug, rule.Resource)
 	case rule.WithValue != "":
 		return fmt.Sprintf("%s, with a result %s", rule.Resource, rule.WithValue)
 	}

@@ -13,6 +13,7 @@ import (
 type serveCommand struct {
 	modelFlags
 	languageFlag
+	siteFlags
 	Listen  string        `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR"`
 	Drain   time.Duration `help:"How long a shutdown waits for requests that were accepted." default:"30s" placeholder:"TIME"`
 	MaxBody int64         `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES"`
@@ -25,7 +26,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer model.Close()
-	extractor, err := newExtractor(model, recognizer, c.languageFlag)
+	extractor, err := newExtractor(s, model, recognizer, c.languageFlag, c.siteFlags)
 	if err != nil {
 		return err
 	}

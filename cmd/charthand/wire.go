@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"charthand/extract"
 	"charthand/mapping"
@@ -55,19 +56,26 @@ func understanding(recognizer *nlp.Recognizer) (nlp.Pipeline, error) {
 	return append(nlp.Pipeline{recognizer}, stages...), err
 }
 
-// newExtractor wires the line from document to Bundle.
-func newExtractor(model *onnx.Model, recognizer *nlp.Recognizer, language languageFlag) (*extract.Extractor, error) {
-	rules, err := mapping.DefaultRules()
+// newExtractor wires the line from document to Bundle. What the rules do not know of the model is said on standard error.
+func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, language languageFlag, site siteFlags) (*extract.Extractor, error) {
+	in, err := site.read()
 	if err != nil {
 		return nil, err
 	}
+	types, _ := labelSchema(model.Labels)
 	mapper, err := mapping.New(mapping.Config{
-		Rules:     rules,
+		Rules:     in.Mapping,
+		Profile:   in.Profile,
+		Write:     in.Write,
+		Labels:    types,
 		MinScores: model.Settings.Score.Minimum,
 		Software:  mapping.Software{Version: version, Model: model.Settings.Name, ModelVersion: model.Settings.Version, ModelDigest: model.Digest},
 	})
 	if err != nil {
 		return nil, err
+	}
+	if mapper.Schema == "" {
+		fmt.Fprintf(s.err, "charthand: warning: the rules know none of the model's labels (%s): nothing will be written; name them in a schema of your own (--config)\n", strings.Join(types, ", "))
 	}
 	stages, err := understanding(recognizer)
 	if err != nil {

@@ -298,20 +298,20 @@ func (f *Finder) isDenied(t *text.Text, from, at int) bool {
 // in its own cue ("anaphylaxis to penicillin").
 func (f *Finder) reactions(t *text.Text, sentences []text.Run, sections []section.Section, mentions []Mention, a Allergy, limit int) []int {
 	covered := t.Cover(a.Span)
-	run := sentences[sentenceOf(sentences, covered.From)]
+	run := sentences[sentenceOf(sentences, covered.To-1)]
 	var found []int
-	for i := firstFrom(mentions, int(t.Tokens[max(run.From, covered.From-maxDenial-1)].Start)); i < len(mentions) && mentions[i].Start < limit; i++ {
+	for i := firstFrom(mentions, int(t.Tokens[max(0, covered.From-maxDenial-1)].Start)); i < len(mentions) && mentions[i].Start < limit; i++ {
 		m := mentions[i]
 		switch {
 		case !m.Problem || i == a.Mention:
 		case m.End <= a.Start:
-			words := t.Cover(m.Span)
-			if cue, ok := f.before.Longest(t, words.From, covered.From); ok && cue.To == covered.From {
+			// "anaphylaxis to penicillin", where it is known to be an allergy
+			if words := t.Cover(m.Span); words.To == covered.From-1 && (t.Word(words.To) == "to" || t.Word(words.To) == "from" || t.Word(words.To) == "with") {
 				found = append(found, i)
 			}
 		case m.Start >= a.End && m.End <= limit:
 			words := t.Cover(m.Span)
-			if words.From >= run.To || words.From-covered.To > maxBetween || t.Tokens[words.From].Line != t.Tokens[covered.From].Line && len(found) == 0 {
+			if words.From >= run.To || words.From-covered.To > maxBetween || t.Tokens[words.From].Line != t.Tokens[covered.To-1].Line && len(found) == 0 {
 				return found
 			}
 			if len(found) > 0 || f.led(t, covered.To, words.From) || f.under(sections, a.Start) && words.From == covered.To {

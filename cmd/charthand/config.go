@@ -1,0 +1,103 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"charthand/mapping"
+
+	"github.com/goccy/go-yaml"
+)
+
+// siteFlags are the flags of the commands that make resources.
+type siteFlags struct {
+	Config  string            `help:"The site's own settings, a YAML file; charthand config print shows what there is." placeholder:"FILE" type:"existingfile"`
+	Profile mapping.Profile   `help:"What the resources are to conform to: r4, us-core (6.1.0) or ips (1.1.0); r4 unless the settings say otherwise." placeholder:"r4|us-core|ips" enum:",r4,us-core,ips" default:""`
+	Write   mapping.WriteMode `help:"How the Bundles ask to be written: conditional-create (never changes anything), conditional-update (writes over people's changes too), client-id or post; conditional-create unless the settings say otherwise." placeholder:"MODE" enum:",conditional-create,conditional-update,client-id,post" default:""`
+}
+
+// settings is a site's settings file.
+type settings struct {
+	Profile mapping.Profile   `yaml:"profile"`
+	Write   mapping.WriteMode `yaml:"write"`
+	Mapping *mapping.Rules    `yaml:"mapping"`
+}
+
+// read gives the settings in force: the defaults, the file's in their place, and the flags' in theirs.
+func (f siteFlags) read() (*settings, error) {
+	in := &settings{}
+	var site []byte
+	if f.Config != "" {
+		data, err := os.ReadFile(f.Config)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		if err := yaml.UnmarshalWithOptions(data, in, yaml.Strict()); err != nil {
+			return nil, usageError{fmt.Errorf("%s: %s", f.Config, yaml.FormatError(err, false, false))}
+		}
+		var parts struct {
+			Mapping map[string]any `yaml:"mapping"`
+		}
+		if err := yaml.Unmarshal(data, &parts); err != nil {
+			return nil, usageError{fmt.Errorf("%s: %s", f.Config, yaml.FormatError(err, false, false))}
+		}
+		if len(parts.Mapping) > 0 {
+			if site, err = yaml.Marshal(parts.Mapping); err != nil {
+				return nil, usageError{fmt.Errorf("%s: %w", f.Config, err)}
+			}
+		}
+	}
+	var err error
+	if in.Mapping, err = mapping.ReadRules(site); err != nil {
+		return nil, usageError{errors.Join(errorIn(f.Config), err)}
+	}
+	in.Profile = cmp.Or(f.Profile, in.Profile, mapping.R4)
+	in.Write = cmp.Or(f.Write, in.Write, mapping.ConditionalCreate)
+	if err := mapping.Validate(in.Profile, in.Write); err != nil {
+		return nil, usageError{errors.Join(errorIn(f.Config), err)}
+	}
+	return in, nil
+}
+
+// errorIn names the file that an error is in, nil for none.
+func errorIn(file string) error {
+	if file == "" {
+		return nil
+	}
+	return fmt.Errorf("%s cannot be used:", file)
+}
+
+type configCommand struct {
+	Check configCheckCommand `cmd:"" help:"Say whether the settings can be used, and name what is wrong."`
+	Print configPrintCommand `cmd:"" help:"Print the settings in force, with those that are not set."`
+}
+
+type configCheckCommand struct{ siteFlags }
+
+// Run implements the command.
+func (c *configCheckCommand) Run(_ context.Context, s streams) error {
+	if _, err := c.read(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(s.out, "the settings can be used")
+	return err
+}
+
+type configPrintCommand struct{ siteFlags }
+
+// Run implements the command.
+func (c *configPrintCommand) Run(_ context.Context, s streams) error {
+	in, err := c.read()
+	if err != nil {
+		return err
+	}
+	encoded, err := yaml.Marshal(in)
+	if err != nil {
+		return err
+	}
+	_, err = s.out.Write(encoded)
+	return err
+}

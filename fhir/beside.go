@@ -1,0 +1,87 @@
+package fhir
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Beside is what came in one Bundle or Parameters with a document: other documents, and earlier facts with the Provenances that say where
+// they are from.
+type Beside struct {
+	// Resources are all that have an id, by "Type/id".
+	Resources map[string]json.RawMessage
+	// Provenances are those of each resource that they name as an entity, by "Type/id".
+	Provenances map[string][]*ReadProvenance
+	// Targeting are those that have a resource as a target, by "Type/id".
+	Targeting map[string][]*ReadProvenance
+	// Replaced are the documents that another one replaces, by "Type/id".
+	Replaced map[string]bool
+}
+
+// newBeside makes an empty Beside.
+func newBeside() *Beside {
+	return &Beside{map[string]json.RawMessage{}, map[string][]*ReadProvenance{}, map[string][]*ReadProvenance{}, map[string]bool{}}
+}
+
+// ReadProvenance is what is read of a Provenance.
+type ReadProvenance struct {
+	Meta struct {
+		Tag []struct {
+			System string `json:"system"`
+			Code   string `json:"code"`
+		} `json:"tag"`
+	} `json:"meta"`
+	Target []Reference `json:"target"`
+	Entity []struct {
+		What Reference `json:"what"`
+	} `json:"entity"`
+}
+
+// add takes in a resource; what cannot be read is passed over.
+func (b *Beside) add(raw json.RawMessage) {
+	var head struct {
+		ResourceType string `json:"resourceType"`
+		ID           string `json:"id"`
+		RelatesTo    []struct {
+			Code   string    `json:"code"`
+			Target Reference `json:"target"`
+		} `json:"relatesTo"`
+	}
+	if json.Unmarshal(raw, &head) != nil || head.ID == "" {
+		return
+	}
+	b.Resources[head.ResourceType+"/"+head.ID] = raw
+	for _, related := range head.RelatesTo {
+		if related.Code == "replaces" {
+			b.Replaced[LocalReference(related.Target.Reference)] = true
+		}
+	}
+	if head.ResourceType != "Provenance" {
+		return
+	}
+	provenance := &ReadProvenance{}
+	if json.Unmarshal(raw, provenance) != nil {
+		return
+	}
+	for _, entity := range provenance.Entity {
+		if name := LocalReference(entity.What.Reference); name != "" {
+			b.Provenances[name] = append(b.Provenances[name], provenance)
+		}
+	}
+	for _, target := range provenance.Target {
+		if name := LocalReference(target.Reference); name != "" {
+			b.Targeting[name] = append(b.Targeting[name], provenance)
+		}
+	}
+}
+
+// LocalReference gives the "Type/id" of a literal reference, without the server's base and the version, empty where it is none.
+func LocalReference(reference string) string {
+	reference, _, _ = strings.Cut(reference, "/_history/")
+	rest, id := cutLast(reference)
+	_, resourceType := cutLast(rest)
+	if id == "" || !isResourceType(resourceType) {
+		return ""
+	}
+	return resourceType + "/" + id
+}

@@ -1,0 +1,109 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"charthand/mapping/resource"
+	"charthand/nlp"
+	"charthand/nlp/allergy"
+)
+
+// allergies gives the mentions that make AllergyIntolerances, and marks what the allergies speak of: an allergen is not taken, a reaction
+// to it is no problem of today, and "NKDA" is no disease.
+func (r *reader) allergies() []mention {
+	var found []mention
+	named := map[allergy.Category]bool{} // what the note names an allergy to
+	for _, a := range r.d.Allergies {
+		for _, reaction := range a.Reactions {
+			r.spoken[reaction] = true
+		}
+		m := mention{
+			words: words(r.d.Text.Body[a.Start:a.End]), kind: KindPresent, subject: nlp.Patient, section: -1, entity: a.Mention, resource: AllergyIntolerance,
+			severity: -1, value: -1, when: -1, category: a.Category, reactions: a.Reactions, evidence: []nlp.Span{a.Span},
+		}
+		m.concept = strings.ToLower(m.words)
+		if a.Mention >= 0 {
+			e := r.d.Entities[a.Mention]
+			r.spoken[a.Mention] = true
+			m.label, m.score, m.section, m.concept = e.Label, e.Score, e.Section, e.Normal
+			m.kind = r.allergyKind(e)
+		}
+		if a.Denied {
+			m.kind = KindNegated
+		}
+		if m.kind.affirms() {
+			named[a.Category], named[allergy.Any] = true, true
+		}
+		for _, reaction := range a.Reactions {
+			m.evidence = append(m.evidence, r.d.Entities[reaction].Span)
+		}
+		found = append(found, m)
+	}
+	for _, n := range r.d.NoAllergies {
+		m := mention{
+			words: words(r.d.Text.Body[n.Start:n.End]), concept: "no known " + string(n.Category) + " allergy", kind: KindPresent, subject: nlp.Patient, section: -1,
+			entity: -1, resource: AllergyIntolerance, severity: -1, value: -1, when: -1, none: n.Category, evidence: []nlp.Span{n.Span},
+		}
+		at, _ := slices.BinarySearchFunc(r.d.Entities, n.Start, func(e nlp.Entity, start int) int { return e.End - start - 1 })
+		for ; at < len(r.d.Entities) && r.d.Entities[at].Overlaps(n.Span); at++ {
+			r.spoken[at] = true
+			m.label, m.score = r.d.Entities[at].Label, r.d.Entities[at].Score
+		}
+		if named[n.Category] {
+			r.left.add(m.label, "the note names an allergy, and says that there is none")
+			continue
+		}
+		found = append(found, m)
+	}
+	return found
+}
+
+// allergyKind is the assertion of an allergen. An allergy stays: that it stands under past history does not make it past.
+func (r *reader) allergyKind(e nlp.Entity) AssertionKind {
+	judged := e.Assertion
+	if judged.Historical && !judged.Resolved {
+		judged.Historical = false
+	}
+	return kindOf(judged)
+}
+
+// allergy makes an AllergyIntolerance.
+func (w *writer) allergy(f *fact) *resource.AllergyIntolerance {
+	made := &resource.AllergyIntolerance{
+		Fact:               w.fact(f, f.first.words),
+		ClinicalStatus:     coded(allergyClinical, f.status.ClinicalStatus),
+		VerificationStatus: coded(allergyVerification, f.status.VerificationStatus),
+		Code:               resource.TextConcept(f.first.words),
+		Patient:            w.note.document.Subject,
+		Encounter:          w.note.document.Encounter,
+		RecordedDate:       w.written,
+		Note:               w.notes(f),
+	}
+	if none := f.first.none; none != "" {
+		codes := w.config.Rules.NoAllergies[none]
+		made.Code = &resource.CodeableConcept{Coding: []resource.Code{codes.Code}, Text: codes.Code.Display}
+		if w.config.Profile == IPS {
+			made.Code.Coding = append(made.Code.Coding, codes.IPS)
+		}
+	}
+	if category := f.first.category; category != "" {
+		made.Category = []string{string(category)}
+	}
+	var manifested []string
+	for _, m := range f.mentions {
+		for _, i := range m.reactions {
+			e := w.d.Entities[i]
+			if slices.Contains(manifested, e.Normal) {
+				continue
+			}
+			manifested = append(manifested, e.Normal)
+			reaction := resource.Reaction{Manifestation: []resource.CodeableConcept{{Text: words(w.d.Mention(e))}}}
+			for _, degree := range w.partsOf(i).severities {
+				reaction.Severity = w.severityOf(words(w.d.Mention(w.d.Entities[degree])))
+			}
+			made.Reaction = append(made.Reaction, reaction)
+		}
+	}
+	return made
+}

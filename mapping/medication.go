@@ -1,0 +1,97 @@
+package mapping
+
+import (
+	"slices"
+
+	"charthand/mapping/resource"
+	"charthand/nlp/sig"
+)
+
+// medication makes a MedicationStatement.
+func (w *writer) medication(f *fact) *resource.MedicationStatement {
+	r := &resource.MedicationStatement{
+		Status:                    f.status.Status,
+		MedicationCodeableConcept: resource.TextConcept(f.first.words),
+		Subject:                   w.note.document.Subject,
+		Context:                   w.note.document.Encounter,
+		DateAsserted:              w.written,
+		Note:                      w.notes(f),
+	}
+	said := f.first.words
+	if at, _ := w.when(f); at != nil {
+		r.EffectiveDateTime, r.EffectivePeriod = dateTime(at.DateTime), period(at.Period)
+	}
+	s := w.sig(f)
+	if s != nil {
+		r.Dosage = slices.Clone(s.Dosage)
+		for i := range r.Dosage {
+			r.Dosage[i].Strength = nil // FHIR has it on the Medication
+			if r.Dosage[i].Text = words(r.Dosage[i].Text); r.Dosage[i].Text != "" {
+				said += ", " + r.Dosage[i].Text
+			}
+		}
+	}
+	if f.status.Status != "not-taken" {
+		w.reasons(f, r)
+	}
+	r.Fact = w.fact(f, said)
+	if s == nil {
+		return r
+	}
+	for _, dosage := range s.Dosage {
+		if dosage.Strength != nil {
+			r.Extension = append(r.Extension, resource.Extension{URL: w.config.Rules.Namespace + "strength", ValueQuantity: dosage.Strength})
+			break
+		}
+	}
+	return r
+}
+
+// sig gives how a drug is taken: the sig of the mention that says most, the first of those that say what is written.
+func (w *writer) sig(f *fact) *sig.Sig {
+	best := f.entity(func(m mention) int {
+		if m.entity < 0 || w.d.Entities[m.entity].Sig == nil || m.details != f.details {
+			return -1
+		}
+		return m.entity
+	})
+	if best < 0 {
+		best = f.entity(func(m mention) int {
+			if m.entity < 0 || w.d.Entities[m.entity].Sig == nil {
+				return -1
+			}
+			return m.entity
+		})
+	}
+	if best < 0 {
+		return nil
+	}
+	return w.d.Entities[best].Sig
+}
+
+// reasons refers to the Conditions that a drug is given for; what has none of its own is named. A problem that is denied, or a relative's, is
+// no reason.
+func (w *writer) reasons(f *fact, r *resource.MedicationStatement) {
+	var named []string
+	for _, m := range f.mentions {
+		if m.entity < 0 {
+			continue
+		}
+		for _, problem := range w.partsOf(m.entity).reasons {
+			e := w.d.Entities[problem]
+			if cause := w.ids[problem]; cause != nil && cause.resource == Condition && cause.kind.affirms() {
+				if reference := w.reference(cause); !slices.Contains(r.ReasonReference, reference) {
+					r.ReasonReference = append(r.ReasonReference, reference)
+				}
+				continue
+			}
+			if kind := kindOf(e.Assertion); kind != KindHypothetical && kind != KindUncertain && kind != KindPresent {
+				continue
+			}
+			if name := words(w.d.Mention(e)); !slices.Contains(named, name) {
+				named = append(named, name)
+				r.ReasonCode = append(r.ReasonCode, *resource.TextConcept(name))
+			}
+		}
+	}
+}

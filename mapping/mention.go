@@ -1,0 +1,271 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"charthand/nlp"
+	"charthand/nlp/allergy"
+)
+
+// mention is one mention of a concept on its way to a fact, with all that the note says of it.
+type mention struct {
+	label   string // the model's; empty where no mention of the model is meant
+	words   string // as a person reads them
+	concept string // in normal form
+	score   float32
+	kind    AssertionKind
+	subject nlp.Experiencer
+	section int
+	entity  int // index in Document.Entities, -1 for none
+	rule    LabelRule
+	// resource is what the mention makes if it is not planned.
+	resource ResourceType
+	details  details
+	sites    []string // as a person reads them
+	severity int      // entities, -1 for none
+	value    int
+	when     int
+	// category and reactions (entities) are an allergy's; none is the category of what there is no allergy to.
+	category, none allergy.Category
+	reactions      []int
+	// evidence is the mention's span, then those of its parts.
+	evidence []nlp.Span
+}
+
+// details are what tells one fact from another of the same concept.
+type details struct {
+	site     string // with its side
+	time     string
+	value    string
+	strength string
+	route    string
+}
+
+// unsaid reports whether a says nothing that b does not say, and less.
+func (a details) unsaid(b details) bool {
+	less := false
+	for _, pair := range [][2]string{{a.site, b.site}, {a.time, b.time}, {a.value, b.value}, {a.strength, b.strength}, {a.route, b.route}} {
+		if pair[0] != pair[1] {
+			if pair[0] != "" {
+				return false
+			}
+			less = true
+		}
+	}
+	return less
+}
+
+// parts are the mentions that say more about one, by what they say, as indexes in Document.Entities.
+type parts struct {
+	values, sites, severities, times, others []int
+	reasons                                  []int // of a drug: what it is given for
+	causes                                   []int // of a problem: the drugs that are said to have caused it
+}
+
+// reader reads the mentions of one document.
+type reader struct {
+	*Mapper
+	note note
+	d    *nlp.Document
+	left counter
+	// parts are those of each mention that has any; used are the results that are in an Observation.
+	parts map[int]*parts
+	used  map[int]bool
+	// spoken are mentions that an allergy speaks of: they are nothing else.
+	spoken map[int]bool
+}
+
+func newReader(m *Mapper, n note) *reader {
+	r := &reader{Mapper: m, note: n, d: n.doc, left: counter{}, parts: map[int]*parts{}, used: map[int]bool{}, spoken: map[int]bool{}}
+	for _, relation := range r.d.Relations {
+		from, to := relation.From, relation.To
+		switch relation.Kind {
+		case nlp.Reason:
+			r.of(to).reasons = append(r.of(to).reasons, from)
+			continue
+		case nlp.Adverse:
+			r.of(from).causes = append(r.of(from).causes, to)
+			continue
+		case nlp.Identical:
+			continue
+		case nlp.Modify, nlp.When:
+		}
+		e := r.d.Entities[from]
+		part := r.labels[e.Label].Part
+		if part == "" {
+			continue
+		}
+		if _, below := r.tooUnsure(e); below {
+			continue
+		}
+		of := r.of(to)
+		switch part {
+		case PartValue:
+			of.values = append(of.values, from)
+		case PartBodySite:
+			of.sites = append(of.sites, from)
+		case PartSeverity:
+			of.severities = append(of.severities, from)
+		case PartTime:
+			if !slices.Contains(of.times, from) {
+				of.times = append(of.times, from)
+			}
+		case PartOther:
+			of.others = append(of.others, from)
+		}
+	}
+	return r
+}
+
+func (r *reader) of(entity int) *parts {
+	p := r.parts[entity]
+	if p == nil {
+		p = &parts{}
+		r.parts[entity] = p
+	}
+	return p
+}
+
+// nothing is what a mention has that nothing modifies.
+var nothing = &parts{}
+
+func (r *reader) partsOf(entity int) *parts {
+	if p := r.parts[entity]; p != nil {
+		return p
+	}
+	return nothing
+}
+
+// mentions gives the mentions that can make facts, in the order of the text, and counts the others.
+func (r *reader) mentions() []mention {
+	found := r.allergies()
+	for i, e := range r.d.Entities {
+		if r.spoken[i] {
+			continue
+		}
+		rule, listed := r.labels[e.Label]
+		switch {
+		case !listed:
+			r.left.add(e.Label, "the rules do not know this label")
+			continue
+		case rule.Part == PartValue:
+			continue // with its test
+		case rule.Part != "":
+			r.left.add(e.Label, "says more about other facts, none of its own")
+			continue
+		}
+		if minimum, below := r.tooUnsure(e); below {
+			r.left.add(e.Label, fmt.Sprintf("score below %g", minimum))
+			continue
+		}
+		kind := kindOf(e.Assertion)
+		if kind == KindUnjudged {
+			r.left.add(e.Label, "nothing is written of what is unjudged")
+			continue
+		}
+		found = r.mention(found, i, rule, kind)
+	}
+	for i, e := range r.d.Entities {
+		if r.labels[e.Label].Part != PartValue || r.used[i] || r.spoken[i] {
+			continue
+		}
+		if minimum, below := r.tooUnsure(e); below {
+			r.left.add(e.Label, fmt.Sprintf("score below %g", minimum))
+		} else {
+			r.left.add(e.Label, "no test is written that it is the result of")
+		}
+	}
+	slices.SortStableFunc(found, func(a, b mention) int { return a.evidence[0].Start - b.evidence[0].Start })
+	return found
+}
+
+// mention appends what entity i makes: one mention for each result and each site of its own.
+func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionKind) []mention {
+	e, p := r.d.Entities[i], r.partsOf(i)
+	base := mention{
+		label: e.Label, words: words(r.d.Mention(e)), concept: e.Normal, score: e.Score, kind: kind, subject: e.Assertion.Experiencer, section: e.Section,
+		entity: i, rule: rule, resource: rule.Resource, severity: -1, value: -1, when: -1, evidence: []nlp.Span{e.Span},
+	}
+	switch {
+	case kind == KindFamily || kind == KindFamilyOther:
+		base.resource = rule.Family
+	case rule.Drug != "" && e.Kind == nlp.KindDrug:
+		base.resource = rule.Drug
+	}
+	if base.resource == "" {
+		r.left.add(e.Label, fmt.Sprintf("nothing is written of what is %s", kind))
+		return found
+	}
+	if len(p.severities) > 0 {
+		base.severity = p.severities[0]
+		base.evidence = append(base.evidence, r.d.Entities[base.severity].Span)
+	}
+	base.when = r.bestTime(p.times)
+	if base.when >= 0 && kind.affirms() && r.isToCome(r.d.Entities[base.when].When) {
+		// What is yet to come was not done, taken or had.
+		if base.resource == Procedure || base.resource == MedicationStatement {
+			base.kind = KindPlanned
+		} else {
+			base.when = -1
+		}
+	}
+	if base.when >= 0 {
+		base.evidence = append(base.evidence, r.d.Entities[base.when].Span)
+	}
+	values := p.values
+	switch {
+	case rule.Measures != "":
+		if e.Value == nil || e.Value.Quantity == nil || r.measuresAnother(i) {
+			r.left.add(e.Label, "no measurement of the person that can be read")
+			return found
+		}
+		base.words, base.concept, values = rule.Measures, rule.Measures, []int{i}
+	case base.resource != rule.Resource || rule.WithValue == "" || len(values) == 0:
+		values = []int{-1}
+	default:
+		base.resource = rule.WithValue
+	}
+	if base.resource == MedicationStatement {
+		base.details.strength, base.details.route = doseOf(e.Sig)
+	}
+	if hasTimeInIdentity[base.resource] && base.when >= 0 {
+		base.details.time = timeKey(r.d.Entities[base.when].When)
+	}
+	for _, value := range values {
+		of := base
+		if of.value = value; value >= 0 {
+			result := r.d.Entities[value]
+			of.details.value = result.Normal
+			if value != i {
+				r.used[value] = true
+				of.evidence = append(slices.Clone(of.evidence), result.Span)
+			}
+		}
+		for _, site := range r.sites(i, p) {
+			sited := of
+			sited.details.site = strings.ToLower(strings.Join(site.names, ", "))
+			sited.sites = site.names
+			sited.evidence = append(slices.Clone(of.evidence), site.spans...)
+			found = append(found, sited)
+		}
+	}
+	return found
+}
+
+// measuresAnother reports whether a measurement is linked to something that is no test of a vital sign: the weight of a tumour.
+func (r *reader) measuresAnother(i int) bool {
+	return slices.ContainsFunc(r.d.Relations, func(relation nlp.Relation) bool {
+		return relation.From == i && relation.Kind == nlp.Modify && r.d.Entities[relation.To].Kind != nlp.KindTest
+	})
+}
+
+// hasTimeInIdentity names the types whose facts differ by their time.
+var hasTimeInIdentity = map[ResourceType]bool{Observation: true, Procedure: true}
+
+// words gives a mention as one line of readable text: FHIR strings hold no control characters.
+func words(mention string) string {
+	return strings.Join(strings.FieldsFunc(mention, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+}
