@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"slices"
+	"strings"
 
 	"charthand/mapping/resource"
 	"charthand/nlp/sig"
@@ -26,7 +27,7 @@ func (w *writer) medication(f *fact) *resource.MedicationStatement {
 		r.Dosage = slices.Clone(s.Dosage)
 		for i := range r.Dosage {
 			r.Dosage[i].Strength = nil // FHIR has it on the Medication
-			if r.Dosage[i].Text = words(r.Dosage[i].Text); r.Dosage[i].Text != "" {
+			if r.Dosage[i].Text = strings.TrimRight(words(r.Dosage[i].Text), " ,;("); r.Dosage[i].Text != "" {
 				said += ", " + r.Dosage[i].Text
 			}
 		}

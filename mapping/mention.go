@@ -203,19 +203,7 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 		base.severity = p.severities[0]
 		base.evidence = append(base.evidence, r.d.Entities[base.severity].Span)
 	}
-	base.when = r.bestTime(p.times)
-	if base.when >= 0 && kind.affirms() && r.isToCome(r.d.Entities[base.when].When) {
-		// What is yet to come was not done, taken or had.
-		if base.resource == Procedure || base.resource == MedicationStatement {
-			base.kind = KindPlanned
-		} else {
-			base.when = -1
-		}
-	}
-	if base.when >= 0 {
-		base.evidence = append(base.evidence, r.d.Entities[base.when].Span)
-	}
-	values := p.values
+	values := slices.Sorted(slices.Values(p.values))
 	switch {
 	case rule.Measures != "":
 		if e.Value == nil || e.Value.Quantity == nil || r.measuresAnother(i) {
@@ -231,11 +219,9 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 	if base.resource == MedicationStatement {
 		base.details.strength, base.details.route = doseOf(e.Sig)
 	}
-	if hasTimeInIdentity[base.resource] && base.when >= 0 {
-		base.details.time = timeKey(r.d.Entities[base.when].When)
-	}
-	for _, value := range values {
+	for at, value := range values {
 		of := base
+		r.time(&of, r.timesOf(p.times, values, at))
 		if of.value = value; value >= 0 {
 			result := r.d.Entities[value]
 			of.details.value = result.Normal
@@ -253,6 +239,47 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 		}
 	}
 	return found
+}
+
+// time gives a mention its time. What is yet to come was not done, taken or had.
+func (r *reader) time(m *mention, times []int) {
+	m.when = r.bestTime(times)
+	if m.when < 0 {
+		return
+	}
+	at := r.d.Entities[m.when]
+	if m.kind.affirms() && r.isToCome(at.When) {
+		if m.resource != Procedure && m.resource != MedicationStatement {
+			m.when = -1
+			return
+		}
+		m.kind = KindPlanned
+	}
+	m.evidence = append(slices.Clone(m.evidence), at.Span)
+	if hasTimeInIdentity[m.resource] {
+		m.details.time = timeKey(at.When)
+	}
+}
+
+// timesOf gives the times of one of several results: of "12.8 on March 2 and 8.1 on March 4" that between it and the next result, of "on
+// March 2 12.8, on March 4 8.1" the last before it.
+func (r *reader) timesOf(times, values []int, at int) []int {
+	if len(values) < 2 || len(times) == 0 {
+		return times
+	}
+	start := func(i int) int { return r.d.Entities[i].Start }
+	values, times = slices.Sorted(slices.Values(values)), slices.Sorted(slices.Values(times))
+	var own []int
+	for _, i := range times {
+		before := times[0] < values[0] // times stand before their results
+		switch {
+		case before && start(i) < start(values[at]):
+			own = []int{i}
+		case !before && start(i) > start(values[at]) && (at+1 == len(values) || start(i) < start(values[at+1])):
+			own = append(own, i)
+		}
+	}
+	return own
 }
 
 // measuresAnother reports whether a measurement is linked to something that is no test of a vital sign: the weight of a tumour.

@@ -43,12 +43,25 @@ func (s *Sigs) Annotate(_ context.Context, d *Document) error {
 		e.Sig = s.read(d, i)
 		if at, led := before[i]; e.Sig == nil && led {
 			covered := d.Words.Cover(e.Span)
-			if from := d.Words.At(at); d.sentence(from) == d.sentence(covered.From) && covered.From-from < maxSig {
+			if from := d.Words.At(at); !s.isParted(d, i, from, covered.From) && d.sentence(from) == d.sentence(covered.From) && covered.From-from < maxSig {
 				e.Sig = s.reader.Read(d.Words, from, covered.From)
 			}
 		}
 	}
 	return nil
+}
+
+// isParted reports whether a bracket or another drug stands among tokens [from, to) before drug i: they speak of something else.
+func (s *Sigs) isParted(d *Document, i, from, to int) bool {
+	if i > 0 && d.Entities[i-1].Kind == KindDrug && d.Entities[i-1].Start >= int(d.Words.Tokens[from].Start) {
+		return true
+	}
+	for token := from; token < to; token++ {
+		if word := d.Words.Word(token); word == "(" || word == ")" {
+			return true
+		}
+	}
+	return false
 }
 
 // read reads what follows mention i.

@@ -83,6 +83,7 @@ const unnamed = "FAMMEMB"
 func (s *sweep) pass(targets []Target, judged []Judgement, way looks, family bool) {
 	var open [numScopes]int // the event that opened each scope, plus one
 	previous := -1          // the event of the mention before, looked at this way
+	closing := 0            // going backward, the event of the bracket that closes the one being read
 	n := len(s.events)
 	for k := range n {
 		i := k
@@ -93,18 +94,18 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks, family boo
 		switch e.kind {
 		case cueEvent:
 			c := &s.rules.cues[e.cue]
-			closing := c.ends
+			ends := c.ends
 			if c.says == 0 && e.looks != way && e.looks != both {
-				closing = 0
+				ends = 0
 			}
 			if e.looks == way || e.looks == both {
-				closing |= c.says
+				ends |= c.says
 			}
 			if c.relative && e.looks == forward && way == forward && (i == 0 || s.events[i-1].to != e.from) {
-				closing |= whole(scopes(Negated | Uncertain | Hypothetical | Historical))
+				ends |= whole(scopes(Negated | Uncertain | Hypothetical | Historical))
 			}
 			for b := range open {
-				if closing&(1<<b) != 0 {
+				if ends&(1<<b) != 0 {
 					open[b] = 0
 				}
 				if (e.looks == way || e.looks == both) && c.says&(1<<b) != 0 {
@@ -112,6 +113,15 @@ func (s *sweep) pass(targets []Target, judged []Judgement, way looks, family boo
 				}
 			}
 		case breakEvent:
+			if way == backward {
+				switch s.text.Body[s.text.Tokens[e.from].Start] {
+				case ')':
+					closing = i
+				case '(':
+					s.leaveBracket(&open, i, closing)
+					closing = 0
+				}
+			}
 			for b := range open {
 				if open[b] > 0 && s.events[open[b]-1].reach == toPhrase && !s.adjacent(e, &s.events[open[b]-1]) {
 					open[b] = 0
@@ -179,6 +189,23 @@ func overlapped(targets []Target, i int, way looks) bool {
 		next = i - 1
 	}
 	return next >= 0 && next < len(targets) && targets[next].Kind != Unjudged && targets[next].Overlaps(targets[i].Span)
+}
+
+// leaveBracket ends, going backward over the opening bracket at event i, the scopes of cues in the bracket that have a mention of their own
+// in it: "apixaban (warfarin discontinued)" says nothing of apixaban.
+func (s *sweep) leaveBracket(open *[numScopes]int, i, closing int) {
+	first := -1 // the first mention in the bracket
+	for j := i + 1; j < closing; j++ {
+		if s.events[j].kind == targetEvent {
+			first = j
+			break
+		}
+	}
+	for b := range open {
+		if at := open[b] - 1; first >= 0 && first < at && at < closing {
+			open[b] = 0
+		}
+	}
 }
 
 // apply gives a mention what the open scopes say.
