@@ -89,6 +89,10 @@ train-env: ## install the training environment (about 6 GB: torch brings CUDA), 
 test-training: build train-env ## install the training environment, and pass the tests that need it (tiny models, end to end)
 	cd training && OMP_NUM_THREADS=1 $(TRAIN) -m unittest discover -t . -s model_tests
 
+.PHONY: test-fhir
+test-fhir: build ## validate what is written: R4, US Core, IPS, with HAPI's validator (needs Java 17 and Maven; fetches about 175 MB once)
+	partners/validator/run.sh $(CACHE) $(DATA)
+
 .PHONY: recipe
 recipe: recipe-arguments build train-env ## one recipe from corpus to model: make recipe NAME=n2c2-bert OUT=/tmp/model [BASE=folder of the base model] [FOLD=0]
 	cd training && $(TRAIN) -m charthand_training run recipes/$(NAME).yaml --data $(DATA) --out $(abspath $(OUT)) $(if $(BASE),--base $(or $(abspath $(wildcard $(BASE))),$(BASE))) $(if $(FOLD),--fold $(FOLD))

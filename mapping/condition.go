@@ -54,7 +54,7 @@ func (w *writer) category(f *fact) []resource.CodeableConcept {
 		code := w.d.Sections[m.section].Code
 		switch {
 		case slices.Contains(rules.ProblemListItem, code):
-			return []resource.CodeableConcept{*coded(conditionCategory, "problem-list-item")}
+			return []resource.CodeableConcept{*coded(conditionCategory, problemListItem)}
 		case slices.Contains(rules.EncounterDiagnosis, code) && w.note.document.Encounter != nil:
 			found = encounterDiagnosis
 		}

@@ -109,7 +109,7 @@ func retract(b *fhir.Bundle, known map[string]PriorFact, said map[string]bool, o
 			continue
 		}
 		update(b, id, fact, changed, nil)
-		retracted = append(retracted, fhir.Reference{Reference: fact.Type + "/" + fact.ID})
+		retracted = append(retracted, fhir.Reference{Reference: "urn:uuid:" + id})
 		outcome.Add(fhir.SeverityInformation, fhir.CodeInformational, "", fmt.Sprintf("%s/%s: retracted", fact.Type, fact.ID))
 	}
 	return retracted

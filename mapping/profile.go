@@ -23,8 +23,13 @@ const (
 	ipsProfiles    = "http://hl7.org/fhir/uv/ips/StructureDefinition/"
 )
 
-// The category of what needs one in US Core.
-const encounterDiagnosis = "encounter-diagnosis"
+// Categories of a Condition; US Core has added one of its own.
+const (
+	problemListItem         = "problem-list-item"
+	encounterDiagnosis      = "encounter-diagnosis"
+	healthConcern           = "health-concern"
+	usCoreConditionCategory = "http://hl7.org/fhir/us/core/CodeSystem/condition-category"
+)
 
 // claim names the profiles that a resource conforms to. A resource without any other meta gets one.
 func claim(h *resource.Header, profiles ...string) {
@@ -83,13 +88,15 @@ func (w *writer) conform(made any, sign string) {
 			}
 			claim(&r.Header, ipsProfiles+"Procedure-uv-ips")
 		case *resource.Observation:
-			if r.EffectiveDateTime == "" && r.EffectivePeriod == nil {
-				r.NoEffectiveDateTime = resource.Unknown()
-			}
 			if sign != "" {
 				claim(&r.Header, vital.R4)
 			}
-			claim(&r.Header, ipsProfiles+"Observation-results-uv-ips")
+			if r.Status == "final" { // which a machine's is only where a site says so
+				if r.EffectiveDateTime == "" && r.EffectivePeriod == nil {
+					r.NoEffectiveDateTime = resource.Unknown()
+				}
+				claim(&r.Header, ipsProfiles+"Observation-results-uv-ips")
+			}
 		}
 	case R4:
 		if r, ok := made.(*resource.Observation); ok && sign != "" {
@@ -104,7 +111,11 @@ func (w *writer) conformUSCoreCondition(r *resource.Condition) {
 		return
 	}
 	if len(r.Category) == 0 {
-		r.Category = []resource.CodeableConcept{*coded(conditionCategory, w.config.Rules.ConditionCategory.USCore)}
+		system := conditionCategory
+		if w.config.Rules.ConditionCategory.USCore == healthConcern {
+			system = usCoreConditionCategory
+		}
+		r.Category = []resource.CodeableConcept{*coded(system, w.config.Rules.ConditionCategory.USCore)}
 	}
 	if r.Category[0].Coding[0].Code == encounterDiagnosis {
 		claim(&r.Header, usCoreProfiles+"condition-encounter-diagnosis")

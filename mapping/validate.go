@@ -29,7 +29,7 @@ func (r *Rules) validate() error {
 	oneOf("aiLabel", string(r.AILabel), string(LabelSecurity), string(LabelTag), string(LabelOff))
 	oneOf("confidence", string(r.Confidence), string(ConfidenceOwn), string(ConfidenceAITransparency), string(ConfidenceOff))
 	oneOf("scope", string(r.Scope), string(ScopeDocument), string(ScopePatient))
-	oneOf("conditionCategory.usCore", r.ConditionCategory.USCore, "problem-list-item", "health-concern")
+	oneOf("conditionCategory.usCore", r.ConditionCategory.USCore, problemListItem, healthConcern)
 	if r.OnBehalfOf != "" && !fhir.RefersTo(r.OnBehalfOf, "Organization") {
 		fault("onBehalfOf: %q is no reference to an organisation: expected something like Organization/1", r.OnBehalfOf)
 	}

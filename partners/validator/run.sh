@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Validates what bin/charthand writes: the sample documents and 200 dictated notes as R4, US Core and IPS, the sample documents in every way
+# of writing and with a site's settings, and what becomes of notes that are replaced or withdrawn.
+# Usage: partners/validator/run.sh CACHE DATA
+set -euo pipefail
+cache=$1 data=$2
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+for tool in java mvn; do
+  command -v "$tool" >/dev/null || { echo "test-fhir needs Java 17 and Maven: no $tool here" >&2; exit 2; }
+done
+
+# The validator, built once for each version of its sources.
+built=$cache/validator/$(cat "$here/pom.xml" "$here"/src/main/java/charthand/*.java | sha256sum | cut -c1-16)
+if [ ! -f "$built/classpath" ]; then
+  echo "building the validator (the first time it fetches about 175 MB)"
+  work=$(mktemp -d)
+  cp -r "$here/pom.xml" "$here/src" "$work"
+  (cd "$work" && mvn -q -B --color never "-Dmaven.repo.local=$cache/m2" compile dependency:build-classpath "-Dmdep.outputFile=$work/classpath")
+  mkdir -p "$built"
+  cp -r "$work/target/classes" "$built"
+  mv "$work/classpath" "$built/classpath"
+  rm -r "$work"
+fi
+
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+documents=(fixtures/documents/*.json)
+dictated=()
+if [ -f "$data/mtsamples/notes.ndjson.gz" ]; then
+  python3 "$here/dictated.py" "$data/mtsamples" 200 >"$out/dictated.ndjson"
+  dictated=("$out/dictated.ndjson")
+else
+  echo "skipped: the 200 dictated notes: $data/mtsamples is not there (CHARTHAND_DATA)"
+fi
+extract() { # FOLDER ARGUMENT…
+  mkdir -p "$out/$1"
+  bin/charthand extract --out "$out/$1/bundles.ndjson" "${@:2}"
+}
+packages=$data/fhir/packages
+profiles=(r4)
+if [ -f "$packages/us-core-6.1.0.tgz" ] && [ -f "$packages/ips-1.1.0.tgz" ]; then
+  profiles+=(us-core ips)
+else
+  echo "skipped: US Core and IPS: their packages are not in $packages (CHARTHAND_DATA)"
+fi
+for profile in "${profiles[@]}"; do
+  extract "$profile" --profile "$profile" --any-language "${documents[@]}" "${dictated[@]}"
+  extract "$profile-site" --profile "$profile" --config "$here/site.yaml" "${documents[@]}"
+  extract "$profile-life" --profile "$profile" fixtures/life/*.json
+done
+for mode in conditional-update client-id post; do
+  extract "$mode" --write "$mode" "${documents[@]}"
+done
+folders=()
+for folder in "$out"/*/; do
+  folders+=("${folder%/}")
+done
+java -Xmx3g -XX:+UseParallelGC -XX:TieredStopAtLevel=4 -cp "$built/classes:$packages:$(cat "$built/classpath")" charthand.Validate "$here/expected-warnings.txt" "${folders[@]}"
