@@ -58,6 +58,7 @@ fuzz: native ## fuzz every decoder for FUZZTIME (10s)
 .PHONY: bench
 bench: build train-env ## time charthand: its whole path, as a server, and beside Hugging Face's pipeline and hugot (about ten minutes)
 	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench WholePath -benchtime 200x
+	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench Mapping -benchtime 2000x
 	CHARTHAND_DATA=$(DATA) go test ./cmd/charthand -run '^$$' -bench Serve -benchtime 1x
 	CHARTHAND_DATA=$(DATA) go test ./nlp -run '^$$' -bench Workers -benchtime 3x
 	cd training && for size in default deberta-v3-base bert-base albert-base; do \

@@ -31,9 +31,8 @@ type Extractor struct {
 
 // Result is what came of one document.
 type Result struct {
-	Bundle  *fhir.Bundle
-	Outcome *fhir.Outcome
-	// Characters is the length of the text, in Unicode code points.
+	*mapping.Made
+	// Characters is the length of the text, in Unicode code points; 0 of a document that is withdrawn, whose text is not read.
 	Characters int
 }
 
@@ -63,12 +62,12 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 		withSubject.Subject = e.Subject
 		document = &withSubject
 	}
-	bundle, outcome, err := e.Mapper.Bundle(ctx, document, attachment, annotated, prior)
+	made, err := e.Mapper.Bundle(ctx, document, attachment, annotated, prior)
 	if err != nil {
 		return nil, err
 	}
-	outcome.Issues = append(outcome.Issues, remarks...)
-	return &Result{bundle, outcome, text.CodePoints()}, nil
+	made.Outcome.Issues = append(made.Outcome.Issues, remarks...)
+	return &Result{made, text.CodePoints()}, nil
 }
 
 // withdraw takes back what was written earlier of a document that speaks no more; where that is nothing, or another document speaks for
@@ -84,18 +83,18 @@ func (e *Extractor) withdraw(ctx context.Context, document *fhir.Document, prior
 			return nil, skipped
 		}
 	}
-	bundle, outcome, err := e.Mapper.Withdraw(ctx, document, prior)
+	made, err := e.Mapper.Withdraw(ctx, document, prior)
 	if err != nil {
 		return nil, err
 	}
-	if bundle == nil {
+	if made == nil {
 		return nil, skipped
 	}
 	for _, issue := range skipped.Issues {
 		issue.Severity = fhir.SeverityInformation
-		outcome.Issues = append(outcome.Issues, issue)
+		made.Outcome.Issues = append(made.Outcome.Issues, issue)
 	}
-	return &Result{Bundle: bundle, Outcome: outcome}, nil
+	return &Result{Made: made}, nil
 }
 
 // Text gives the text that Extract would read of a document, with what was odd about it; the error is a *fhir.Fault.

@@ -45,20 +45,19 @@ func (s *shelf) run(bundle []byte) {
 	}
 	meant := map[string]string{} // fullUrl → "Type/id"
 	for i, entry := range transaction.Entry {
-		switch {
-		case entry.Request.Method == "PUT":
+		if entry.Request.Method == "PUT" {
 			meant[entry.FullURL] = entry.Request.URL
 			if earlier := s.held[entry.Request.URL]; earlier == nil || entry.Request.IfMatch != fmt.Sprintf(`W/%q`, at(earlier, "meta", "versionId")) {
 				s.t.Fatalf("entry %d: %s with %s: another version is there", i, entry.Request.URL, entry.Request.IfMatch)
 			}
-		default:
-			if there := s.find(entry.Request.URL, entry.Resource); there != "" {
-				meant[entry.FullURL] = there
-				continue
-			}
-			meant[entry.FullURL] = fmt.Sprintf("%s/%d", entry.Request.URL, s.next)
-			s.next++
+			continue
 		}
+		if there := s.find(entry.Request.URL, entry.Resource); there != "" {
+			meant[entry.FullURL] = there
+			continue
+		}
+		meant[entry.FullURL] = fmt.Sprintf("%s/%d", entry.Request.URL, s.next)
+		s.next++
 	}
 	for _, entry := range transaction.Entry {
 		reference := meant[entry.FullURL]

@@ -85,7 +85,8 @@ func (r *reader) sidesOf(span nlp.Span, name string, p *parts) []string {
 		}
 	}
 	for _, other := range p.others {
-		if side, ok := r.sides[strings.ToLower(words(r.d.Mention(r.d.Entities[other])))]; ok {
+		e := r.d.Entities[other]
+		if side, ok := r.sides[strings.ToLower(words(r.d.Mention(e)))]; ok && e.End <= span.Start && span.Start-e.End <= maxBesideSide && !strings.ContainsAny(r.d.Text.Body[e.End:span.Start], ",;:.") {
 			return []string{side}
 		}
 	}
@@ -102,6 +103,9 @@ func (r *reader) sidesOf(span nlp.Span, name string, p *parts) []string {
 	}
 	return []string{side}
 }
+
+// maxBesideSide is how far before what it tells apart a side may stand, in bytes: "left upper eyelid".
+const maxBesideSide = 25
 
 // wordBefore gives the word that stands before a place with only blanks between, in lower case, and where it begins.
 func wordBefore(body string, at int) (word string, start int) {
@@ -126,11 +130,86 @@ func wordBefore(body string, at int) (word string, start int) {
 // severityOf gives the degree that words say, empty for none.
 func (m *Mapper) severityOf(said string) string { return m.severities[strings.ToLower(said)] }
 
+// wasGiven reports whether a drug is said to have been given once: the verb stands close before it, in its sentence, or its section lists
+// what was given.
+func (r *reader) wasGiven(e nlp.Entity) bool {
+	rules := r.config.Rules.Given
+	if e.Section >= 0 && e.Section < len(r.d.Sections) && slices.Contains(rules.Sections, r.d.Sections[e.Section].Code) {
+		return true
+	}
+	from := max(0, e.Start-maxToVerb)
+	before := strings.ToLower(r.d.Text.Body[from:e.Start])
+	if at := strings.LastIndexAny(before, ".;:\n"); at >= 0 {
+		before = before[at+1:]
+	}
+	return slices.ContainsFunc(rules.Verbs, func(verb string) bool { return strings.Contains(" "+before, " "+verb+" ") })
+}
+
+// maxToVerb is how far before a drug the verb that says that it was given may stand, in bytes.
+const maxToVerb = 60
+
+// canBe reports whether a result can be that of a test: of a vital sign only a measurement in one of its units, or in none.
+func (r *reader) canBe(concept string, result nlp.Entity) bool {
+	sign, vital := r.vitals[concept]
+	if !vital {
+		return !strings.Contains(r.d.Mention(result), "??")
+	}
+	rules, v := r.config.Rules.VitalSigns[sign], result.Value
+	switch {
+	case v == nil:
+		return false
+	case len(rules.Components) > 0:
+		return len(v.Component) > 0
+	case v.Range != nil:
+		return v.Range.Low == nil || v.Range.Low.Code == "" || slices.Contains(rules.Units, v.Range.Low.Code)
+	}
+	return v.Quantity != nil && len(v.Component) == 0 && (v.Quantity.Code == "" || slices.Contains(rules.Units, v.Quantity.Code))
+}
+
+// named takes what a mention ends with by mistake off its words ("carcinoma of the").
+func (m *Mapper) named(said string) string {
+	for {
+		at := strings.LastIndexByte(said, ' ')
+		if at < 0 || !slices.Contains(m.config.Rules.Trailing, strings.ToLower(said[at+1:])) {
+			return said
+		}
+		said = strings.TrimRight(said[:at], " ,")
+	}
+}
+
+// relatives takes the relative off the words of a mention that names it too ("mother with breast cancer"): what is left is the problem, none
+// where there is none. What the words themselves deny is denied.
+func (r *reader) relatives(said string, kind AssertionKind) (problem string, judged AssertionKind) {
+	rules := r.config.Rules.FamilyWords
+	fields := strings.Fields(said)
+	has := func(list []string, word string) bool {
+		return slices.Contains(list, strings.Trim(strings.ToLower(word), ",.;:()'"))
+	}
+	if len(fields) > 0 && has(rules.Denying, fields[0]) {
+		return said, KindFamilyOther
+	}
+	if !slices.ContainsFunc(fields, func(word string) bool { return has(rules.Relatives, word) }) {
+		return said, kind
+	}
+	for i, word := range fields {
+		if has(rules.Leading, word) {
+			for i+1 < len(fields) && (has(rules.Leading, fields[i+1]) || has(r.config.Rules.Trailing, fields[i+1])) {
+				i++
+			}
+			return strings.Join(fields[i+1:], " "), kind
+		}
+	}
+	return "", kind
+}
+
 // bestTime gives the mention that says most exactly when, -1 for none. How old the person is ("58-year-old") says when of nothing.
 func (r *reader) bestTime(times []int) int {
 	best, rank := -1, 0
 	for _, i := range times {
 		e := r.d.Entities[i]
+		if e.Kind == nlp.KindDuration && !r.lasted(e) {
+			continue
+		}
 		if e.When != nil && (e.When.Age != nil || e.When.AgeRange != nil) && r.config.Rules.isAgeOfPerson(r.d.Mention(e)) {
 			continue
 		}
@@ -139,6 +218,19 @@ func (r *reader) bestTime(times []int) int {
 		}
 	}
 	return best
+}
+
+// lasted reports whether a duration says since when something is there ("for three days", "3-day history of"), not how long something took.
+func (r *reader) lasted(e nlp.Entity) bool {
+	if e.When != nil && e.When.Duration == nil && e.When.DurationRange == nil {
+		return true
+	}
+	said := strings.ToLower(r.d.Mention(e))
+	before, _ := wordBefore(r.d.Text.Body, e.Start)
+	after := strings.ToLower(strings.TrimLeft(r.d.Text.Body[e.End:min(len(r.d.Text.Body), e.End+16)], " \n-"))
+	first, _, _ := strings.Cut(said, " ")
+	lasts := func(word string) bool { return slices.Contains(r.config.Rules.Lasting, word) }
+	return lasts(first) || lasts(before) || strings.HasPrefix(after, "history") || strings.HasPrefix(after, "hx") || strings.HasPrefix(after, "h/o") || strings.HasPrefix(after, "ago")
 }
 
 // isAgeOfPerson reports whether the words of an age say how old somebody is, not at which age something was.

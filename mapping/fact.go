@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"charthand/fhir"
 	"charthand/nlp"
@@ -92,7 +93,7 @@ func absorb(alike []*fact) {
 		var says *fact
 		several := false
 		for _, other := range alike {
-			if len(other.mentions) == 0 || !f.details.unsaid(other.details) || !comparable(f, other) {
+			if len(other.mentions) == 0 || !f.details.unsaid(other.details) || !mayBeOne(f, other) {
 				continue
 			}
 			several = says != nil
@@ -110,8 +111,8 @@ func absorb(alike []*fact) {
 	}
 }
 
-// comparable reports whether two facts of one concept may be one: a drug always, anything else if neither denies what the other says.
-func comparable(a, b *fact) bool {
+// mayBeOne reports whether two facts of one concept may be one: a drug always, anything else if neither denies what the other says.
+func mayBeOne(a, b *fact) bool {
 	return a.resource == MedicationStatement || a.kind.affirms() == b.kind.affirms() && a.kind.denies() == b.kind.denies()
 }
 
@@ -167,6 +168,9 @@ func (r *reader) settle(f *fact, groups map[concept][]*fact) bool {
 		if r.vitals[f.first.concept] != "" {
 			return refuse("a vital sign without a value")
 		}
+		if r.isExamined(f.first.concept) {
+			return refuse("an item of an examination without a result")
+		}
 		if results := groups[concept{Observation, f.first.concept, f.first.subject}]; len(results) > 0 {
 			return refuse("its results are written instead")
 		}
@@ -203,12 +207,23 @@ func (r *reader) settle(f *fact, groups map[concept][]*fact) bool {
 	return true
 }
 
+// isExamined reports whether a test is an item of an examination: one of its names, or one with words before it.
+func (m *Mapper) isExamined(concept string) bool {
+	return slices.ContainsFunc(m.config.Rules.Examined, func(item string) bool {
+		return concept == item || strings.HasSuffix(concept, " "+item)
+	})
+}
+
 // statusOf gives the row of the status table, and whether there is one.
 func (m *Mapper) statusOf(resource ResourceType, kind AssertionKind) (Status, bool) {
 	table := m.config.Rules.Statuses[resource]
 	status, ok := table[kind]
-	if !ok && kind == KindResolved {
+	switch {
+	case ok:
+	case kind == KindResolved:
 		status, ok = table[KindHistorical]
+	case kind == KindGiven:
+		status, ok = table[KindPresent]
 	}
 	return status, ok
 }

@@ -61,10 +61,10 @@ func (m *Mapper) earlier(ctx context.Context, document *fhir.Document, prior Pri
 
 // Withdraw makes the Bundle that takes back every fact of a document that speaks no more: one that was entered in error, or superseded. It
 // is nil where nothing was ever written of it.
-func (m *Mapper) Withdraw(ctx context.Context, document *fhir.Document, prior PriorFacts) (*fhir.Bundle, *fhir.Outcome, error) {
+func (m *Mapper) Withdraw(ctx context.Context, document *fhir.Document, prior PriorFacts) (*Made, error) {
 	known, err := m.earlier(ctx, document, prior)
 	if err != nil || len(known) == 0 {
-		return nil, nil, err
+		return nil, err
 	}
 	outcome := &fhir.Outcome{}
 	bundle := &fhir.Bundle{ResourceType: "Bundle", Type: "transaction"}
@@ -72,14 +72,14 @@ func (m *Mapper) Withdraw(ctx context.Context, document *fhir.Document, prior Pr
 	m.add(bundle, "Device", deviceID, m.byIdentifier(deviceID), device, &device.Header)
 	retracted := retract(bundle, known, nil, outcome)
 	if len(retracted) == 0 {
-		return nil, outcome, nil
+		return nil, nil
 	}
 	source, err := m.sourceOf(ctx, document, "", prior)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	m.addProvenance(bundle, source, operationNullify, deviceID, retracted)
-	return bundle, outcome, nil
+	return &Made{Bundle: bundle, Outcome: outcome, Written: Counts{}, Left: map[string]int{}, Retracted: len(retracted)}, nil
 }
 
 // retract appends what takes back the prior facts that are not said any more, and gives references to them.

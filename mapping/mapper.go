@@ -139,13 +139,25 @@ type note struct {
 	source     source
 }
 
+// Made is what was made of one document.
+type Made struct {
+	Bundle  *fhir.Bundle
+	Outcome *fhir.Outcome
+	// Written counts the facts in the Bundle, by type; Left the mentions that are not in it, by "label: reason"; Conflicts the facts that the
+	// note says both ways; Retracted the earlier facts that are taken back. None holds anything of the note.
+	Written   Counts
+	Left      map[string]int
+	Conflicts int
+	Retracted int
+}
+
 // Bundle makes one transaction Bundle of everything that is to be written of a document: an entry for each fact, the Device that found
 // them and the Provenance that ties them to the note. Where earlier facts of the document are known, it changes those that only charthand
 // has written, takes back what is no longer said, and leaves alone what anybody else has touched. The outcome counts what was not
 // written, and why. attachment is the one that the text was read from; prior may be nil.
-func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment fhir.Attachment, d *nlp.Document, prior PriorFacts) (*fhir.Bundle, *fhir.Outcome, error) {
+func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment fhir.Attachment, d *nlp.Document, prior PriorFacts) (*Made, error) {
 	if document.Subject == nil {
-		return nil, nil, fhir.Refuse(fhir.CodeRequired, document.Path+".subject",
+		return nil, fhir.Refuse(fhir.CodeRequired, document.Path+".subject",
 			"the document names no subject that can be referred to from outside, and the resources need one")
 	}
 	outcome := &fhir.Outcome{}
@@ -156,12 +168,12 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	}
 	source, err := m.sourceOf(ctx, document, d.Text.Body, prior)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	n := note{document: document, attachment: attachment, doc: d, source: source}
 	known, err := m.earlier(ctx, document, prior)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	r := newReader(m, n)
 	facts := r.facts()
@@ -175,7 +187,7 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	seen := make(map[string]bool, len(facts))
 	for _, f := range facts {
 		if seen[f.id] {
-			return nil, nil, fmt.Errorf("two facts with the identifier %s: a server would merge them", f.id)
+			return nil, fmt.Errorf("two facts with the identifier %s: a server would merge them", f.id)
 		}
 		seen[f.id] = true
 		if earlier, ok := known[f.id]; ok {
@@ -203,36 +215,38 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	if len(retracted) > 0 {
 		m.addProvenance(bundle, n.source, operationNullify, deviceID, retracted)
 	}
-	for _, count := range Count(bundle).list() {
-		outcome.Add(fhir.SeverityInformation, fhir.CodeInformational, "", count)
+	made := &Made{Bundle: bundle, Outcome: outcome, Written: Counts{}, Left: map[string]int{}, Retracted: len(retracted)}
+	for _, f := range facts {
+		if earlier, ok := known[f.id]; ok && !earlier.Ours {
+			continue
+		}
+		made.Written[f.resource]++
+		if f.conflict() != "" {
+			made.Conflicts++
+		}
+	}
+	for _, count := range made.Written.list() {
+		outcome.Add(fhir.SeverityInformation, fhir.CodeInformational, "", count+" written")
+	}
+	for k, n := range r.left {
+		made.Left[k[0]+": "+k[1]] = n
 	}
 	r.report(facts, outcome)
 	outcome.Issues = append(outcome.Issues, lived.Issues...)
-	return bundle, outcome, nil
+	return made, nil
 }
 
-// Counts are the facts of a Bundle by resource type.
+// Counts are numbers of facts by resource type.
 type Counts map[ResourceType]int
 
-// Count counts the facts of a Bundle.
-func Count(b *fhir.Bundle) Counts {
-	counts := Counts{}
-	for _, entry := range b.Entry {
-		name, _, _ := strings.Cut(entry.Request.URL, "/")
-		name, _, _ = strings.Cut(name, "?")
-		if resourceType := ResourceType(name); slices.Contains(ResourceTypes, resourceType) {
-			counts[resourceType]++
-		}
-	}
-	return counts
-}
+// String says the counts, in the order of ResourceTypes.
+func (c Counts) String() string { return strings.Join(c.list(), ", ") }
 
-// list says the counts, in the order of ResourceTypes.
 func (c Counts) list() []string {
 	var list []string
 	for _, resourceType := range ResourceTypes {
 		if n := c[resourceType]; n > 0 {
-			list = append(list, fmt.Sprintf("%s: %d written", resourceType, n))
+			list = append(list, fmt.Sprintf("%s: %d", resourceType, n))
 		}
 	}
 	return list

@@ -27,6 +27,7 @@ func (w *writer) medication(f *fact) *resource.MedicationStatement {
 		r.Dosage = slices.Clone(s.Dosage)
 		for i := range r.Dosage {
 			r.Dosage[i].Strength = nil // FHIR has it on the Medication
+			r.Dosage[i].DoseAndRate = w.doses(r.Dosage[i].DoseAndRate)
 			if r.Dosage[i].Text = strings.TrimRight(words(r.Dosage[i].Text), " ,;("); r.Dosage[i].Text != "" {
 				said += ", " + r.Dosage[i].Text
 			}
@@ -68,6 +69,14 @@ func (w *writer) sig(f *fact) *sig.Sig {
 		return nil
 	}
 	return w.d.Entities[best].Sig
+}
+
+// doses leaves out what no dose is in: the size of what was found, the next test's result.
+func (w *writer) doses(said []sig.DoseAndRate) []sig.DoseAndRate {
+	return slices.DeleteFunc(slices.Clone(said), func(d sig.DoseAndRate) bool {
+		return d.DoseQuantity != nil && slices.Contains(w.config.Rules.NoDoseUnits, d.DoseQuantity.Code) ||
+			d.DoseRange != nil && d.DoseRange.Low != nil && slices.Contains(w.config.Rules.NoDoseUnits, d.DoseRange.Low.Code)
+	})
 }
 
 // reasons refers to the Conditions that a drug is given for; what has none of its own is named. A problem that is denied, or a relative's, is

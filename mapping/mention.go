@@ -95,7 +95,7 @@ func newReader(m *Mapper, n note) *reader {
 		}
 		e := r.d.Entities[from]
 		part := r.labels[e.Label].Part
-		if part == "" {
+		if part == "" || r.d.Apart(e, r.d.Entities[to]) {
 			continue
 		}
 		if _, below := r.tooUnsure(e); below {
@@ -186,12 +186,19 @@ func (r *reader) mentions() []mention {
 func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionKind) []mention {
 	e, p := r.d.Entities[i], r.partsOf(i)
 	base := mention{
-		label: e.Label, words: words(r.d.Mention(e)), concept: e.Normal, score: e.Score, kind: kind, subject: e.Assertion.Experiencer, section: e.Section,
+		label: e.Label, words: r.named(words(r.d.Mention(e))), concept: r.named(e.Normal), score: e.Score, kind: kind, subject: e.Assertion.Experiencer, section: e.Section,
 		entity: i, rule: rule, resource: rule.Resource, severity: -1, value: -1, when: -1, evidence: []nlp.Span{e.Span},
 	}
 	switch {
 	case kind == KindFamily || kind == KindFamilyOther:
 		base.resource = rule.Family
+		if base.words, base.kind = r.relatives(base.words, kind); base.words == "" {
+			r.left.add(e.Label, "names a relative and no problem of theirs")
+			return found
+		}
+		if base.words != words(r.d.Mention(e)) {
+			base.concept = strings.ToLower(base.words)
+		}
 	case rule.Drug != "" && e.Kind == nlp.KindDrug:
 		base.resource = rule.Drug
 	}
@@ -219,8 +226,16 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 	if base.resource == MedicationStatement {
 		base.details.strength, base.details.route = doseOf(e.Sig)
 	}
+	if base.resource == MedicationStatement && base.kind == KindPresent && r.wasGiven(e) {
+		base.kind = KindGiven
+	}
 	for at, value := range values {
 		of := base
+		if value >= 0 && !r.canBe(base.concept, r.d.Entities[value]) {
+			r.left.add(r.d.Entities[value].Label, "cannot be a result of what it is linked to")
+			r.used[value] = true
+			continue
+		}
 		r.time(&of, r.timesOf(p.times, values, at))
 		if of.value = value; value >= 0 {
 			result := r.d.Entities[value]

@@ -2,6 +2,8 @@ package mapping
 
 import (
 	"slices"
+	"strings"
+	"unicode"
 
 	"charthand/mapping/resource"
 	"charthand/nlp/measure"
@@ -48,13 +50,27 @@ func (w *writer) observation(f *fact) (r *resource.Observation, sign string) {
 
 // value fills in a result: what could be read of it, else its words.
 func (w *writer) value(r *resource.Observation, v *measure.Value, result string) {
-	if v != nil {
+	if v != nil && isPlain(v, result) {
 		r.ValueQuantity, r.ValueRange, r.ValueRatio, r.Component = v.Quantity, v.Range, v.Ratio, v.Component
 		r.Interpretation, r.ReferenceRange = v.Interpretation, v.ReferenceRange
 	}
 	if r.ValueQuantity == nil && r.ValueRange == nil && r.ValueRatio == nil && len(r.Component) == 0 {
 		r.ValueString = result
 	}
+}
+
+// isPlain reports whether what was read of a result is all that it says: "S1", "A&O times three" and "/74" are no numbers, and a word of many
+// interprets nothing.
+func isPlain(v *measure.Value, result string) bool {
+	switch {
+	case strings.HasPrefix(result, "/"):
+		return false
+	case v.Quantity != nil && v.Quantity.Code == "" && v.Quantity.Comparator == "":
+		return !strings.ContainsFunc(result, unicode.IsLetter) || len(v.Interpretation) > 0
+	case v.Quantity == nil && v.Range == nil && v.Ratio == nil && len(v.Component) == 0:
+		return len(strings.Fields(result)) <= 2 && !strings.ContainsAny(result, "&/")
+	}
+	return true
 }
 
 // holds reports whether an Observation has all that the profile of a vital sign wants: a patient, a date to the day, and the value, or each

@@ -69,6 +69,7 @@ type AssertionKind string
 // The kinds of assertion.
 const (
 	KindPresent      AssertionKind = "present"
+	KindGiven        AssertionKind = "given" // of a drug: it was given once
 	KindHistorical   AssertionKind = "historical"
 	KindResolved     AssertionKind = "resolved"
 	KindUncertain    AssertionKind = "uncertain"
@@ -83,7 +84,7 @@ const (
 
 // judgedKinds are all but KindUnjudged, of which nothing is ever written.
 var judgedKinds = []AssertionKind{
-	KindPresent, KindHistorical, KindResolved, KindUncertain, KindRuledOut, KindNegated, KindPlanned, KindHypothetical, KindFamily, KindFamilyOther,
+	KindPresent, KindGiven, KindHistorical, KindResolved, KindUncertain, KindRuledOut, KindNegated, KindPlanned, KindHypothetical, KindFamily, KindFamilyOther,
 }
 
 // kindOf decides in the order experiencer, negation, temporality, certainty.
@@ -101,10 +102,10 @@ func kindOf(a nlp.Assertion) AssertionKind {
 		return KindNegated
 	case a.Hypothetical:
 		return KindHypothetical
+	case a.Resolved: // a drug that a plan stops is stopped
+		return KindResolved
 	case a.Planned:
 		return KindPlanned
-	case a.Resolved:
-		return KindResolved
 	case a.Historical:
 		return KindHistorical
 	case a.Uncertain:
@@ -115,7 +116,7 @@ func kindOf(a nlp.Assertion) AssertionKind {
 
 // affirms reports whether a kind says that something is or was there, denies whether it says that it is not.
 func (k AssertionKind) affirms() bool {
-	return k == KindPresent || k == KindHistorical || k == KindResolved || k == KindUncertain
+	return k == KindPresent || k == KindGiven || k == KindHistorical || k == KindResolved || k == KindUncertain
 }
 
 func (k AssertionKind) denies() bool { return k == KindRuledOut || k == KindNegated }
@@ -180,6 +181,19 @@ type NoAllergy struct {
 	IPS  resource.Code `yaml:"ips"`
 }
 
+// Given says how a note tells a drug that was given once from one that is taken.
+type Given struct {
+	Verbs    []string `yaml:"verbs"`
+	Sections []string `yaml:"sections"` // LOINC
+}
+
+// FamilyWords are the words that tell a relative from the problem in a mention that names both.
+type FamilyWords struct {
+	Relatives []string `yaml:"relatives"`
+	Leading   []string `yaml:"leading"` // before the problem
+	Denying   []string `yaml:"denying"`
+}
+
 // Rules is everything that a site can set of the mapping; rules.yaml documents it. It is read-only once read.
 type Rules struct {
 	IdentifierSystem  string                                    `yaml:"identifierSystem"`
@@ -196,7 +210,13 @@ type Rules struct {
 	ConditionCategory ConditionCategory                         `yaml:"conditionCategory"`
 	Severities        map[string]Severity                       `yaml:"severities"` // mild, moderate, severe
 	AgeOfPerson       []string                                  `yaml:"ageOfPerson"`
-	Sides             map[string][]string                       `yaml:"sides"` // left, right, bilateral
+	Lasting           []string                                  `yaml:"lasting"`
+	Given             Given                                     `yaml:"given"`
+	FamilyWords       FamilyWords                               `yaml:"familyWords"`
+	Trailing          []string                                  `yaml:"trailing"`
+	Examined          []string                                  `yaml:"examined"`
+	NoDoseUnits       []string                                  `yaml:"noDoseUnits"` // UCUM
+	Sides             map[string][]string                       `yaml:"sides"`       // left, right, bilateral
 	VitalSigns        map[string]VitalSign                      `yaml:"vitalSigns"`
 	LaboratoryUnits   []string                                  `yaml:"laboratoryUnits"`
 	NoAllergies       map[allergy.Category]NoAllergy            `yaml:"noAllergies"`

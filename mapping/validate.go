@@ -101,8 +101,8 @@ func validateStatus(at string, resource ResourceType, kind AssertionKind, status
 		fault("%s: not an assertion", at)
 	}
 	known := statusCodes[resource]
-	switch {
-	case resource == Condition || resource == AllergyIntolerance:
+	switch resource {
+	case Condition, AllergyIntolerance:
 		valid := verificationStatuses[resource]
 		if status.Status != "" || !slices.Contains(valid, status.VerificationStatus) ||
 			(status.ClinicalStatus != "" && !slices.Contains(clinicalStatuses[resource], status.ClinicalStatus)) {
@@ -115,7 +115,7 @@ func validateStatus(at string, resource ResourceType, kind AssertionKind, status
 		if resource == Condition && status.VerificationStatus == "refuted" && status.ClinicalStatus != "" {
 			fault("%s: a refuted Condition has no clinicalStatus", at)
 		}
-	default:
+	case MedicationStatement, Procedure, Observation, FamilyMemberHistory, ServiceRequest:
 		if code := known[enumName(status.Status)]; code == 0 || status.VerificationStatus+status.ClinicalStatus != "" {
 			fault("%s: needs a status of FHIR's value set for %s", at, resource)
 		}

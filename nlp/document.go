@@ -140,6 +140,14 @@ func NewDocument(text note.Text, written time.Time) *Document {
 // Mention is the words of an entity, exactly as the note has them.
 func (d *Document) Mention(e Entity) string { return d.Text.Body[e.Start:e.End] }
 
+// Apart reports whether a heading or the end of a sentence stands between two mentions: what the one says is not said of the other.
+func (d *Document) Apart(a, b Entity) bool {
+	if d.Words == nil || len(d.Sentences) == 0 {
+		return false
+	}
+	return a.Section != b.Section || d.sentence(d.Words.At(a.Start)) != d.sentence(d.Words.At(b.Start))
+}
+
 // Annotator is one stage. Annotate may be called from several goroutines at once, each with a document of its own; it waits
 // for what it starts.
 type Annotator interface {

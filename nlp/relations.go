@@ -2,6 +2,8 @@ package nlp
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"charthand/nlp/relate"
@@ -47,10 +49,39 @@ func (r *Relate) Annotate(_ context.Context, d *Document) error {
 	for _, link := range links {
 		d.Relations = append(d.Relations, Relation{Modify, link.From, link.To})
 	}
-	for _, link := range r.rules.Find(d.Words, d.Sentences, mentions, in, links) {
-		d.Relations = append(d.Relations, Relation{RelationKind(link.Kind), link.From, link.To})
+	found := r.rules.Find(d.Words, d.Sentences, mentions, in, links)
+	dated := datedResults(d, links)
+	for _, link := range found {
+		if _, own := dated[link.From]; !own || RelationKind(link.Kind) != When {
+			d.Relations = append(d.Relations, Relation{RelationKind(link.Kind), link.From, link.To})
+		}
+	}
+	for _, from := range slices.Sorted(maps.Keys(dated)) {
+		d.Relations = append(d.Relations, Relation{When, from, dated[from]})
 	}
 	return nil
+}
+
+// datedResults gives the test of each date that stands right after a result of it: "8.1 g/dL on March 4".
+func datedResults(d *Document, links []relate.Link) map[int]int {
+	tests := map[int]int{}
+	for _, link := range links {
+		if d.Entities[link.From].Kind == KindResult && d.Entities[link.To].Kind == KindTest {
+			tests[link.From] = link.To
+		}
+	}
+	dated := map[int]int{}
+	for i := 1; i < len(d.Entities); i++ {
+		test, linked := tests[i-1]
+		if !linked || d.Entities[i].Kind != KindTime || d.Entities[i-1].End > d.Entities[i].Start {
+			continue
+		}
+		switch strings.TrimSpace(d.Text.Body[d.Entities[i-1].End:d.Entities[i].Start]) {
+		case "", "on", "in", "at", ",", "(", "on the":
+			dated[i] = test
+		}
+	}
+	return dated
 }
 
 // beside gives each result that stands right after a test to that test, whatever the weights say: in "P 72 T 98.4" the pulse is 72.

@@ -104,6 +104,11 @@ func (s *Sigs) end(d *Document, i int, covered text.Run, sentence int) int {
 		}
 	}
 	to = min(to, from+maxSig)
+	for i := from + 1; i < to; i++ { // how dictated notes end a paragraph
+		if d.Words.Word(i) == "," && d.Words.Word(i-1) == "." {
+			to = i
+		}
+	}
 	for to > from && (trailing[d.Words.Word(to-1)] || d.Words.Tokens[to-1].Kind == text.Sign && (strings.IndexByte(",;-", d.Words.Body[d.Words.Tokens[to-1].Start]) >= 0 || s.finalStop(d.Words, from, to))) {
 		to--
 	}

@@ -11,6 +11,7 @@ import (
 
 	"charthand/extract"
 	"charthand/fhir"
+	"charthand/mapping"
 
 	"github.com/gin-gonic/gin"
 )
@@ -81,10 +82,14 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if wantsOutcome(c.Request.Header.Values("Prefer")) {
+		c.Header("Preference-Applied", "return=OperationOutcome")
+		return s.outcomes(c.Request.Context(), documents)
+	}
 	if len(documents) != 1 || c.Query("_outcome") == "true" {
 		return s.extractAll(c.Request.Context(), documents)
 	}
-	result, err := s.config.Extractor.Extract(c.Request.Context(), documents[0])
+	result, err := s.extractOne(c.Request.Context(), documents[0])
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +103,7 @@ func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]
 	refused := &fhir.Fault{Kind: fhir.Unprocessable}
 	done := 0
 	for _, document := range documents {
-		result, err := s.config.Extractor.Extract(ctx, document)
+		result, err := s.extractOne(ctx, document)
 		var fault *fhir.Fault
 		switch {
 		case err == nil:
@@ -113,7 +118,7 @@ func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]
 			if fault.Kind == fhir.Invalid {
 				refused.Kind = fhir.Invalid
 			}
-			result = &extract.Result{Outcome: fault.Outcome()}
+			result = &extract.Result{Made: &mapping.Made{Outcome: fault.Outcome()}}
 		default:
 			return nil, err
 		}
@@ -127,6 +132,58 @@ func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]
 		return nil, refused
 	}
 	return fhir.EncodeParameters(parameters)
+}
+
+// extractOne extracts one document, and logs in counts what came of it: nothing of the note.
+func (s *Server) extractOne(ctx context.Context, document *fhir.Document) (*extract.Result, error) {
+	result, err := s.config.Extractor.Extract(ctx, document)
+	var fault *fhir.Fault
+	switch {
+	case errors.As(err, &fault):
+		s.config.Logger.Info("refused", "issues", len(fault.Issues), "code", string(fault.Issues[0].Code))
+	case err == nil:
+		s.config.Logger.Info("extracted", "characters", result.Characters, "written", result.Written, "left", result.Left, "conflicts", result.Conflicts, "retracted", result.Retracted)
+	}
+	return result, err
+}
+
+// wantsOutcome reports whether a request prefers an OperationOutcome to the Bundle (FHIR R4, section 3.1.0.1.11.2).
+func wantsOutcome(prefer []string) bool {
+	for _, header := range prefer {
+		for part := range strings.SplitSeq(header, ",") {
+			for preference := range strings.SplitSeq(part, ";") {
+				name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+				if strings.EqualFold(name, "return") && strings.EqualFold(strings.Trim(value, `"`), "OperationOutcome") {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// outcomes answers with one OperationOutcome of all documents. Where all are refused, the error is the refusal.
+func (s *Server) outcomes(ctx context.Context, documents []*fhir.Document) ([]byte, error) {
+	all, done := &fhir.Outcome{}, 0
+	refused := &fhir.Fault{Kind: fhir.Unprocessable}
+	for _, document := range documents {
+		result, err := s.extractOne(ctx, document)
+		var fault *fhir.Fault
+		switch {
+		case err == nil:
+			done++
+			all.Issues = append(all.Issues, result.Outcome.Issues...)
+		case errors.As(err, &fault):
+			all.Issues = append(all.Issues, fault.Issues...)
+			refused.Issues = append(refused.Issues, fault.Issues...)
+		default:
+			return nil, err
+		}
+	}
+	if done == 0 {
+		return nil, refused
+	}
+	return fhir.Encode(all)
 }
 
 // acceptsJSON reports whether a Content-Type or an Accept header allows FHIR in JSON. Without a header it is allowed; in

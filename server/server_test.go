@@ -181,6 +181,24 @@ func TestExtract(t *testing.T) {
 	}
 }
 
+// With Prefer: return=OperationOutcome the answer is the outcome alone; the log has the counts.
+func TestPreferOutcome(t *testing.T) {
+	s, logged := newServer(t, nil)
+	w := post(s, address, note(`"id":"a",`, "Patient with "+phrase+"."), "Prefer", "respond-async, return=OperationOutcome")
+	if got := decode(t, w); w.Code != http.StatusOK || got.ResourceType != "OperationOutcome" || len(got.Issue) != 2 || got.Issue[1].Diagnostics != "Condition: 1 written" {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+	if w.Header().Get("Preference-Applied") != "return=OperationOutcome" {
+		t.Error("the preference is not acknowledged")
+	}
+	if log := logged.String(); !strings.Contains(log, `"msg":"extracted"`) || !strings.Contains(log, `"written":{"Condition":1}`) || strings.Contains(log, phrase) {
+		t.Errorf("log: %s", log)
+	}
+	if got := decode(t, post(s, address, note(`"id":"a",`, "Patient with "+phrase+"."), "Prefer", "return=minimal")); got.ResourceType != "Bundle" {
+		t.Errorf("another preference: %s", got.ResourceType)
+	}
+}
+
 // The table of bad input: status, and where the outcome says the fault is.
 func TestBadInput(t *testing.T) {
 	s, logged := newServer(t, func(c *server.Config) { c.MaxBody = 2 << 20 })

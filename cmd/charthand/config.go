@@ -67,7 +67,7 @@ func errorIn(file string) error {
 	if file == "" {
 		return nil
 	}
-	return fmt.Errorf("%s cannot be used:", file)
+	return fmt.Errorf("%s cannot be used", file)
 }
 
 type configCommand struct {

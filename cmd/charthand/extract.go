@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type extractCommand struct {
 
 // Run implements the command.
 func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
-	r := &extraction{streams: s, outDir: c.OutDir, taken: map[string]bool{}}
+	r := &extraction{streams: s, outDir: c.OutDir, taken: map[string]bool{}, written: mapping.Counts{}, left: map[string]int{}}
 	model, recognizer, err := c.load()
 	if err != nil {
 		return err
@@ -83,10 +84,21 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := errors.Join(bundles.commit(), outcomes.commit()); err != nil {
 		return err
 	}
+	r.summarize()
 	if r.failed {
 		return errInput
 	}
 	return nil
+}
+
+// summarize says in counts what came of the run: nothing of a note.
+func (r *extraction) summarize() {
+	left := 0
+	for _, n := range r.left {
+		left += n
+	}
+	fmt.Fprintf(r.err, "charthand: %d documents, %d refused; written: %s; %d mentions not written; %d facts said both ways; %d retracted\n",
+		r.documents, r.refused, cmp.Or(r.written.String(), "nothing"), left, r.conflicts, r.retracted)
 }
 
 // extraction is one run over several files.
@@ -100,6 +112,10 @@ type extraction struct {
 	inputs            []os.FileInfo   // what may not be written over
 	table             *tabwriter.Writer
 	failed            bool
+	// counts of the run
+	documents, refused, conflicts, retracted int
+	written                                  mapping.Counts
+	left                                     map[string]int
 }
 
 // errOver marks that the run is over; every other error is a failure of its input alone.
@@ -176,6 +192,7 @@ func (r *extraction) fail(ctx context.Context, place string, err error) error {
 		return ctx.Err()
 	}
 	r.failed = true
+	r.refused++
 	var fault *fhir.Fault
 	if !errors.As(err, &fault) {
 		fault = fhir.Refuse(fhir.CodeException, "", err.Error())
@@ -194,6 +211,15 @@ func (r *extraction) outcome(o *fhir.Outcome) error {
 
 // write writes a Bundle, which took some time to make beside others, and its outcome.
 func (r *extraction) write(file string, document *fhir.Document, result *extract.Result, encoded []byte, took time.Duration) error {
+	r.documents++
+	r.conflicts += result.Conflicts
+	r.retracted += result.Retracted
+	for resourceType, n := range result.Written {
+		r.written[resourceType] += n
+	}
+	for reason, n := range result.Left {
+		r.left[reason] += n
+	}
 	encoded = append(encoded, '\n')
 	if r.outDir == "" {
 		if _, err := r.bundles.Write(encoded); err != nil {
@@ -205,7 +231,7 @@ func (r *extraction) write(file string, document *fhir.Document, result *extract
 	if err := os.WriteFile(path, encoded, 0o600); err != nil {
 		return err
 	}
-	counts := mapping.Count(result.Bundle)
+	counts := result.Written
 	fmt.Fprintf(r.table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", strings.TrimSuffix(filepath.Base(path), ".json"), result.Characters,
 		counts[mapping.Condition], counts[mapping.MedicationStatement], counts[mapping.Procedure], counts[mapping.Observation],
 		took.Milliseconds(), path)
