@@ -1,10 +1,13 @@
 package mapping
 
 import (
+	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
 	"charthand/mapping/resource"
+	"charthand/nlp/measure"
 )
 
 // condition makes a Condition.
@@ -99,6 +102,9 @@ func (w *writer) causes(f *fact) []string {
 	return []string{"The note names as its cause: " + strings.Join(names, ", ") + "."}
 }
 
+// ageAtEnd is the age, in years, at which a relative's problem began, where the mention has it too: "breast cancer at 52".
+var ageAtEnd = regexp.MustCompile(`(?i)^(.+?),? at (?:age |the age of )?([1-9][0-9]?)$`)
+
 // family makes a FamilyMemberHistory: one relative with one condition.
 func (w *writer) family(f *fact) *resource.FamilyMemberHistory {
 	relative := string(f.first.subject)
@@ -106,9 +112,16 @@ func (w *writer) family(f *fact) *resource.FamilyMemberHistory {
 	if name == "" {
 		relative, name = "FAMMEMB", "family member"
 	}
-	condition := resource.FamilyCondition{Code: resource.TextConcept(f.first.words)}
+	problem, age := f.first.words, ""
+	if said := ageAtEnd.FindStringSubmatch(problem); said != nil {
+		problem, age = said[1], said[2]
+	}
+	condition := resource.FamilyCondition{Code: resource.TextConcept(problem)}
+	if age != "" {
+		condition.OnsetAge = measure.NewQuantity(json.Number(age), "a")
+	}
 	said := f.first.words + " of the " + name
-	if at, words := w.when(f); at != nil {
+	if at, words := w.when(f); at != nil && age == "" {
 		switch {
 		case at.Age != nil:
 			condition.OnsetAge = at.Age

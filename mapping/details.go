@@ -35,6 +35,7 @@ func (r *reader) sites(i int, p *parts) []site {
 	order := slices.Sorted(slices.Values(p.sites))
 	var found []site
 	for at, index := range order {
+		r.used[index] = true
 		place := r.d.Entities[index]
 		name := words(r.d.Mention(place))
 		sides := r.sidesOf(place.Span, name, r.partsOf(index))

@@ -314,7 +314,7 @@ func TestOutcomeCounts(t *testing.T) {
 		"read 23 of 23 characters",
 		"Condition: 1 written",
 		"Mood: 1 not written: the rules do not know this label",
-		"Severity: 1 not written: says more about other facts, none of its own",
+		"Severity: 1 not written: nothing is written that it says more about",
 		"Sign_symptom: 1 not written: score below 0.5",
 	}, got); diff != "" {
 		t.Error(diff)

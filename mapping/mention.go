@@ -71,7 +71,7 @@ type reader struct {
 	note note
 	d    *nlp.Document
 	left counter
-	// parts are those of each mention that has any; used are the results that are in an Observation.
+	// parts are those of each mention that has any; used are the mentions that are in the resource of another.
 	parts map[int]*parts
 	used  map[int]bool
 	// spoken are mentions that an allergy speaks of: they are nothing else.
@@ -151,11 +151,8 @@ func (r *reader) mentions() []mention {
 		case !listed:
 			r.left.add(e.Label, "the rules do not know this label")
 			continue
-		case rule.Part == PartValue:
-			continue // with its test
 		case rule.Part != "":
-			r.left.add(e.Label, "says more about other facts, none of its own")
-			continue
+			continue // with what it says more about
 		}
 		if minimum, below := r.tooUnsure(e); below {
 			r.left.add(e.Label, fmt.Sprintf("score below %g", minimum))
@@ -169,13 +166,20 @@ func (r *reader) mentions() []mention {
 		found = r.mention(found, i, rule, kind)
 	}
 	for i, e := range r.d.Entities {
-		if r.labels[e.Label].Part != PartValue || r.used[i] || r.spoken[i] {
+		part := r.labels[e.Label].Part
+		if part == "" || r.used[i] || r.spoken[i] {
 			continue
 		}
-		if minimum, below := r.tooUnsure(e); below {
+		minimum, below := r.tooUnsure(e)
+		switch {
+		case below:
 			r.left.add(e.Label, fmt.Sprintf("score below %g", minimum))
-		} else {
+		case part == PartValue:
 			r.left.add(e.Label, "no test is written that it is the result of")
+		case part == PartOther:
+			r.left.add(e.Label, "not a fact of its own")
+		default:
+			r.left.add(e.Label, "nothing is written that it says more about")
 		}
 	}
 	slices.SortStableFunc(found, func(a, b mention) int { return a.evidence[0].Start - b.evidence[0].Start })
@@ -208,6 +212,7 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 	}
 	if len(p.severities) > 0 {
 		base.severity = p.severities[0]
+		r.used[base.severity] = true
 		base.evidence = append(base.evidence, r.d.Entities[base.severity].Span)
 	}
 	values := slices.Sorted(slices.Values(p.values))
@@ -263,6 +268,7 @@ func (r *reader) time(m *mention, times []int) {
 		return
 	}
 	at := r.d.Entities[m.when]
+	r.used[m.when] = true
 	if m.kind.affirms() && r.isToCome(at.When) {
 		if m.resource != Procedure && m.resource != MedicationStatement {
 			m.when = -1
