@@ -135,21 +135,21 @@ const (
 
 // LabelRule says what a label becomes.
 type LabelRule struct {
-	Resource  ResourceType `yaml:"resource"`
-	Drug      ResourceType `yaml:"drug"`      // instead of Resource for a drug, where the label has procedures too
-	WithValue ResourceType `yaml:"withValue"` // instead of Resource where a value is linked
-	Family    ResourceType `yaml:"family"`    // of a relative's
-	Planned   ResourceType `yaml:"planned"`   // instead of Resource for what is planned
-	Measures  string       `yaml:"measures"`  // the vital sign that it is the value of
-	MinScore  *float64     `yaml:"minScore"`  // nil leaves it to the model
-	Part      Part         `yaml:"part"`
+	Resource  ResourceType `yaml:"resource,omitempty"`
+	Drug      ResourceType `yaml:"drug,omitempty"`      // instead of Resource for a drug, where the label has procedures too
+	WithValue ResourceType `yaml:"withValue,omitempty"` // instead of Resource where a value is linked
+	Family    ResourceType `yaml:"family,omitempty"`    // of a relative's
+	Planned   ResourceType `yaml:"planned,omitempty"`   // instead of Resource for what is planned
+	Measures  string       `yaml:"measures,omitempty"`  // the vital sign that it is the value of
+	MinScore  *float64     `yaml:"minScore,omitempty"`  // nil leaves it to the model
+	Part      Part         `yaml:"part,omitempty"`
 }
 
 // Status is what an assertion means for one resource type. A Condition and an AllergyIntolerance have the latter two, the others the first.
 type Status struct {
-	Status             string `yaml:"status"`
-	VerificationStatus string `yaml:"verificationStatus"`
-	ClinicalStatus     string `yaml:"clinicalStatus"`
+	Status             string `yaml:"status,omitempty"`
+	VerificationStatus string `yaml:"verificationStatus,omitempty"`
+	ClinicalStatus     string `yaml:"clinicalStatus,omitempty"`
 }
 
 // ConditionCategory says which sections (LOINC) make which category of a Condition.
