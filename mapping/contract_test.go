@@ -240,7 +240,7 @@ func TestScope(t *testing.T) {
 
 // What a site wants otherwise is written otherwise.
 func TestSites(t *testing.T) {
-	site := "confidence: ai-transparency\nstatuses: { Condition: { negated: { verificationStatus: refuted } } }\n" +
+	site := "confidence: ai-transparency\nclaimAITransparency: true\nstatuses: { Condition: { negated: { verificationStatus: refuted } } }\n" +
 		"schemas: { maccrobat: { Sign_symptom: { resource: Observation }, Therapeutic_procedure: { planned: ServiceRequest } } }"
 	d := annotated("asthma fever appendectomy", nlp.Assertion{Experiencer: nlp.Patient, Negated: true}, "Disease_disorder:asthma", "Sign_symptom:fever", "Therapeutic_procedure:appendectomy")
 	d.Entities[1].Assertion = nlp.Present
@@ -251,6 +251,9 @@ func TestSites(t *testing.T) {
 	}
 	if at(entries[2], "resource.valueBoolean") != true || at(entries[3], "resource.intent") != "plan" {
 		t.Errorf("%v, %v", at(entries[2], "resource.valueBoolean"), at(entries[3], "resource.intent"))
+	}
+	if profile, _ := at(entries[0], "resource.meta.profile.0").(string); !strings.HasSuffix(profile, "/AI-Device") {
+		t.Errorf("the Device claims %q", profile)
 	}
 	encoded, _ := json.Marshal(entries[1])
 	if !strings.Contains(string(encoded), "AIconfidence") {

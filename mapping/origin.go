@@ -116,5 +116,6 @@ func (m *Mapper) device() (*resource.Device, string) {
 	if s.ModelVersion != "" {
 		device.Version = append(device.Version, version("model", s.ModelVersion))
 	}
+	m.conformDevice(device)
 	return device, id
 }

@@ -20,6 +20,7 @@ var Profiles = []Profile{R4, USCore, IPS}
 
 const (
 	usCoreProfiles = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+	aiProfiles     = "http://hl7.org/fhir/uv/aitransparency/StructureDefinition/"
 	ipsProfiles    = "http://hl7.org/fhir/uv/ips/StructureDefinition/"
 )
 
@@ -129,8 +130,19 @@ func (w *writer) isLaboratory(r *resource.Observation) bool {
 	return len(r.Category) > 0 && r.Category[0].Coding[0].Code == "laboratory"
 }
 
-// conformProvenance claims US Core's profile, which wants to know for whom a device works.
+// conformDevice claims the AI Transparency guide's profile, where a site wants it.
+func (m *Mapper) conformDevice(d *resource.Device) {
+	if m.config.Rules.ClaimAI {
+		claim(&d.Header, aiProfiles+"AI-Device")
+	}
+}
+
+// conformProvenance claims the AI Transparency guide's profile, where a site wants it, and US Core's, which wants to know for whom a device
+// works.
 func (m *Mapper) conformProvenance(p *resource.Provenance) {
+	if m.config.Rules.ClaimAI {
+		claim(&p.Header, aiProfiles+"AI-Provenance")
+	}
 	if m.config.Profile == USCore && p.Agent[0].OnBehalfOf != nil {
 		claim(&p.Header, usCoreProfiles+"provenance")
 	}

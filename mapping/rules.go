@@ -201,6 +201,7 @@ type Rules struct {
 	Scope             Scope                                     `yaml:"scope"`
 	AILabel           AILabel                                   `yaml:"aiLabel"`
 	Confidence        Confidence                                `yaml:"confidence"`
+	ClaimAI           bool                                      `yaml:"claimAITransparency"`
 	OnBehalfOf        string                                    `yaml:"onBehalfOf"`
 	Preliminary       bool                                      `yaml:"preliminary"`
 	Strength          []AssertionKind                           `yaml:"strength"`

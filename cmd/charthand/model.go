@@ -103,10 +103,10 @@ func becomes(rules map[string]mapping.LabelRule, label string) string {
 	switch {
 	case !known:
 		return "no rule: found and counted, not written"
-	case rule.Part == mapping.PartValue:
-		return "the value of a result"
+	case rule.Part == mapping.PartOther:
+		return "no fact of its own"
 	case rule.Part != "":
-		return "says more about others"
+		return fmt.Sprintf("the %s of another", rule.Part)
 	case rule.Resource == "":
 		return fmt.Sprintf("of a relative: %s", rule.Family)
 	case rule.Drug != "":

@@ -74,8 +74,11 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, lang
 	if err != nil {
 		return nil, err
 	}
-	if mapper.Schema == "" {
-		fmt.Fprintf(s.err, "charthand: warning: the rules know none of the model's labels (%s): nothing will be written; name them in a schema of your own (--config)\n", strings.Join(types, ", "))
+	switch unknown := strings.Join(mapper.Unknown, ", "); {
+	case mapper.Schema == "":
+		fmt.Fprintf(s.err, "charthand: warning: the rules know none of the model's labels (%s): nothing will be written; name them in a schema of your own (--config)\n", unknown)
+	case unknown != "":
+		fmt.Fprintf(s.err, "charthand: warning: the rules do not know these labels of the model: %s; they are counted, not written\n", unknown)
 	}
 	stages, err := understanding(recognizer)
 	if err != nil {
