@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -37,6 +38,9 @@ func (g given) Annotate(_ context.Context, d *nlp.Document) error {
 	return nil
 }
 
+// understanding is made once for all tests.
+var understanding = sync.OnceValues(nlp.Understanding)
+
 func newExtractor(t testing.TB, recognizer nlp.Annotator) *extract.Extractor {
 	t.Helper()
 	rules, err := mapping.DefaultRules()
@@ -51,7 +55,7 @@ func newExtractor(t testing.TB, recognizer nlp.Annotator) *extract.Extractor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stages, err := nlp.Understanding()
+	stages, err := understanding()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,16 @@ type ReadProvenance struct {
 	Entity []struct {
 		What Reference `json:"what"`
 	} `json:"entity"`
+}
+
+// Names reports whether each entity of a Provenance is one of some documents ("Type/id").
+func (p *ReadProvenance) Names(documents []string) bool {
+	for _, entity := range p.Entity {
+		if !slices.Contains(documents, LocalReference(entity.What.Reference)) {
+			return false
+		}
+	}
+	return true
 }
 
 // add takes in a resource; what cannot be read is passed over.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,17 +16,18 @@ func (r *reader) allergies() []mention {
 	var found []mention
 	named := map[allergy.Category]bool{} // what the note names an allergy to
 	for _, a := range r.d.Allergies {
-		for _, reaction := range a.Reactions {
-			r.spoken[reaction] = true
-		}
 		m := mention{
 			words: words(r.d.Text.Body[a.Start:a.End]), kind: KindPresent, subject: nlp.Patient, section: -1, entity: a.Mention, resource: AllergyIntolerance,
-			severity: -1, value: -1, when: -1, category: a.Category, reactions: a.Reactions, evidence: []nlp.Span{a.Span},
+			severity: -1, value: -1, when: -1, category: a.Category, evidence: []nlp.Span{a.Span},
 		}
 		m.concept = strings.ToLower(m.words)
 		if a.Mention >= 0 {
 			e := r.d.Entities[a.Mention]
 			r.spoken[a.Mention] = true
+			if minimum, below := r.tooUnsure(e); below {
+				r.left.add(e.Label, fmt.Sprintf("score below %g", minimum))
+				continue
+			}
 			m.label, m.score, m.section, m.concept = e.Label, e.Score, e.Section, e.Normal
 			m.kind = r.allergyKind(e)
 		}
@@ -34,9 +36,7 @@ func (r *reader) allergies() []mention {
 		}
 		if m.kind.affirms() {
 			named[a.Category], named[allergy.Any] = true, true
-		}
-		for _, reaction := range a.Reactions {
-			m.evidence = append(m.evidence, r.d.Entities[reaction].Span)
+			r.reactions(&m, a.Reactions)
 		}
 		found = append(found, m)
 	}
@@ -57,6 +57,18 @@ func (r *reader) allergies() []mention {
 		found = append(found, m)
 	}
 	return found
+}
+
+// reactions gives an allergy its reactions, which are no problems of today.
+func (r *reader) reactions(m *mention, entities []int) {
+	for _, i := range entities {
+		if _, below := r.tooUnsure(r.d.Entities[i]); below {
+			continue
+		}
+		r.spoken[i] = true
+		m.reactions = append(m.reactions, i)
+		m.evidence = append(m.evidence, r.d.Entities[i].Span)
+	}
 }
 
 // allergyKind is the assertion of an allergen. An allergy stays: that it stands under past history does not make it past.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,6 +165,41 @@ func isInError(status json.RawMessage) bool {
 	return json.Unmarshal(status, &concept) == nil && len(concept.Coding) > 0 && concept.Coding[0].Code == enteredInError
 }
 
+// isUnchanged reports whether a server holds a fact just as it would be written now. known gives the server's names of the resources that
+// it refers to.
+func isUnchanged(fact PriorFact, made any, known map[string]PriorFact) bool {
+	encoded, err := fhir.Encode(made)
+	if err != nil {
+		return false
+	}
+	if bytes.Contains(encoded, []byte(`"reference":"urn:uuid:`)) {
+		for id, other := range known {
+			encoded = bytes.ReplaceAll(encoded, []byte(`"reference":"urn:uuid:`+id+`"`), []byte(`"reference":"`+other.Type+"/"+other.ID+`"`))
+		}
+	}
+	return reflect.DeepEqual(content(fact.Resource), content(encoded))
+}
+
+// content decodes a resource without what a server adds to it.
+func content(raw []byte) map[string]any {
+	var decoded map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if decoder.Decode(&decoded) != nil {
+		return nil
+	}
+	delete(decoded, "id")
+	if meta, ok := decoded["meta"].(map[string]any); ok {
+		for _, added := range []string{"versionId", "lastUpdated", "source"} {
+			delete(meta, added)
+		}
+		if len(meta) == 0 {
+			delete(decoded, "meta")
+		}
+	}
+	return decoded
+}
+
 // fromBundle finds prior facts among what came in one Bundle with a document.
 type fromBundle struct {
 	beside    *fhir.Beside
@@ -231,7 +267,7 @@ func (p fromBundle) Facts(_ context.Context, document *fhir.Document) ([]PriorFa
 					continue
 				}
 				seen[reference] = true
-				version, untouched := p.untouched(reference, raw)
+				version, untouched := p.untouched(reference, raw, names)
 				facts = append(facts, PriorFact{Type: resourceType, ID: id, Version: version, Ours: untouched, Resource: raw})
 			}
 		}
@@ -254,9 +290,9 @@ func (p fromBundle) ours(provenance *fhir.ReadProvenance) bool {
 	return false
 }
 
-// untouched reports whether only charthand has written a resource, as far as a Bundle can tell: it has no more versions than Provenances, all
-// of them charthand's, and its status is still one that charthand gives.
-func (p fromBundle) untouched(reference string, raw json.RawMessage) (version string, untouched bool) {
+// untouched reports whether only charthand has written a resource, and of these documents alone, as far as a Bundle can tell: it has no more
+// versions than Provenances, all of them charthand's, and its status is still one that charthand gives.
+func (p fromBundle) untouched(reference string, raw json.RawMessage, documents []string) (version string, untouched bool) {
 	var held struct {
 		Meta struct {
 			VersionID string `json:"versionId"`
@@ -269,7 +305,7 @@ func (p fromBundle) untouched(reference string, raw json.RawMessage) (version st
 	}
 	versions, err := strconv.Atoi(held.Meta.VersionID)
 	targeting := p.beside.Targeting[reference]
-	if err != nil || versions > len(targeting) || slices.ContainsFunc(targeting, func(p2 *fhir.ReadProvenance) bool { return !p.ours(p2) }) {
+	if err != nil || versions > len(targeting) || slices.ContainsFunc(targeting, func(other *fhir.ReadProvenance) bool { return !p.ours(other) || !other.Names(documents) }) {
 		return held.Meta.VersionID, false
 	}
 	if v := held.VerificationStatus; v != nil {

@@ -190,16 +190,21 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 			return nil, fmt.Errorf("two facts with the identifier %s: a server would merge them", f.id)
 		}
 		seen[f.id] = true
-		if earlier, ok := known[f.id]; ok {
-			if !earlier.Ours {
-				lived.Add(fhir.SeverityInformation, fhir.CodeBusinessRule, "", fmt.Sprintf("%s/%s: left as it is: somebody else has changed or reviewed it", earlier.Type, earlier.ID))
-				continue
-			}
-			made, header := w.resource(f)
-			update(bundle, f.id, earlier, made, header)
-		} else {
-			made, header := w.resource(f)
+		earlier, held := known[f.id]
+		if held && !earlier.Ours {
+			lived.Add(fhir.SeverityInformation, fhir.CodeBusinessRule, "", fmt.Sprintf("%s/%s: left as it is: somebody else has changed or reviewed it", earlier.Type, earlier.ID))
+			continue
+		}
+		made, header := w.resource(f)
+		switch {
+		case !held:
 			m.add(bundle, string(f.resource), f.id, m.byIdentifier(f.id), made, header)
+		case isUnchanged(earlier, made, known):
+			lived.Add(fhir.SeverityInformation, fhir.CodeInformational, "", fmt.Sprintf("%s/%s: unchanged", earlier.Type, earlier.ID))
+			targets = append(targets, fhir.Reference{Reference: earlier.Type + "/" + earlier.ID})
+			continue
+		default:
+			update(bundle, f.id, earlier, made, header)
 		}
 		targets = append(targets, fhir.Reference{Reference: "urn:uuid:" + f.id})
 	}

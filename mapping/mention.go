@@ -74,12 +74,14 @@ type reader struct {
 	// parts are those of each mention that has any; used are the mentions that are in the resource of another.
 	parts map[int]*parts
 	used  map[int]bool
+	// measures are the mentions that say more about something that is no test: the weight of a tumour.
+	measures map[int]bool
 	// spoken are mentions that an allergy speaks of: they are nothing else.
 	spoken map[int]bool
 }
 
 func newReader(m *Mapper, n note) *reader {
-	r := &reader{Mapper: m, note: n, d: n.doc, left: counter{}, parts: map[int]*parts{}, used: map[int]bool{}, spoken: map[int]bool{}}
+	r := &reader{Mapper: m, note: n, d: n.doc, left: counter{}, parts: map[int]*parts{}, used: map[int]bool{}, measures: map[int]bool{}, spoken: map[int]bool{}}
 	for _, relation := range r.d.Relations {
 		from, to := relation.From, relation.To
 		switch relation.Kind {
@@ -94,6 +96,9 @@ func newReader(m *Mapper, n note) *reader {
 		case nlp.Modify, nlp.When:
 		}
 		e := r.d.Entities[from]
+		if relation.Kind == nlp.Modify && r.d.Entities[to].Kind != nlp.KindTest {
+			r.measures[from] = true
+		}
 		part := r.labels[e.Label].Part
 		if part == "" || r.d.Apart(e, r.d.Entities[to]) {
 			continue
@@ -102,22 +107,30 @@ func newReader(m *Mapper, n note) *reader {
 			continue
 		}
 		of := r.of(to)
-		switch part {
-		case PartValue:
-			of.values = append(of.values, from)
-		case PartBodySite:
-			of.sites = append(of.sites, from)
-		case PartSeverity:
-			of.severities = append(of.severities, from)
-		case PartTime:
-			if !slices.Contains(of.times, from) {
-				of.times = append(of.times, from)
-			}
-		case PartOther:
-			of.others = append(of.others, from)
+		if list := of.list(part); len(*list) < maxParts && !slices.Contains(*list, from) {
+			*list = append(*list, from)
 		}
 	}
 	return r
+}
+
+// maxParts bounds how many mentions of a kind say more about one: values and sites multiply.
+const maxParts = 40
+
+// list gives the mentions that are one part.
+func (p *parts) list(part Part) *[]int {
+	switch part {
+	case PartValue:
+		return &p.values
+	case PartBodySite:
+		return &p.sites
+	case PartSeverity:
+		return &p.severities
+	case PartTime:
+		return &p.times
+	default: // PartOther
+		return &p.others
+	}
 }
 
 func (r *reader) of(entity int) *parts {
@@ -218,7 +231,7 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 	values := slices.Sorted(slices.Values(p.values))
 	switch {
 	case rule.Measures != "":
-		if e.Value == nil || e.Value.Quantity == nil || r.measuresAnother(i) {
+		if e.Value == nil || e.Value.Quantity == nil || r.measures[i] {
 			r.left.add(e.Label, "no measurement of the person that can be read")
 			return found
 		}
@@ -230,9 +243,9 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 	}
 	if base.resource == MedicationStatement {
 		base.details.strength, base.details.route = doseOf(e.Sig)
-	}
-	if base.resource == MedicationStatement && base.kind == KindPresent && r.wasGiven(e) {
-		base.kind = KindGiven
+		if base.kind == KindPresent && r.wasGiven(e) {
+			base.kind = KindGiven
+		}
 	}
 	for at, value := range values {
 		of := base
@@ -301,13 +314,6 @@ func (r *reader) timesOf(times, values []int, at int) []int {
 		}
 	}
 	return own
-}
-
-// measuresAnother reports whether a measurement is linked to something that is no test of a vital sign: the weight of a tumour.
-func (r *reader) measuresAnother(i int) bool {
-	return slices.ContainsFunc(r.d.Relations, func(relation nlp.Relation) bool {
-		return relation.From == i && relation.Kind == nlp.Modify && r.d.Entities[relation.To].Kind != nlp.KindTest
-	})
 }
 
 // hasTimeInIdentity names the types whose facts differ by their time.
