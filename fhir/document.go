@@ -56,7 +56,7 @@ type Attachment struct {
 }
 
 // ReadDocuments finds the documents in a DocumentReference, a Bundle or a Parameters resource in JSON. Other resources in a
-// Bundle are passed over. In a Bundle or Parameters a document that cannot be read does not hold up the others: it comes
+// Bundle come with each document, unread. In a Bundle or Parameters a document that cannot be read does not hold up the others: it comes
 // back with its Fault. The error is a *Fault: input that is not R4, holds another resource type or no document at all.
 func ReadDocuments(data []byte) ([]*Document, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // a byte order mark, which some editors write

@@ -20,6 +20,9 @@ type Reference struct {
 	Display    string      `json:"display,omitempty"`
 }
 
+// IsGroup reports whether a reference is to a group of patients.
+func (r *Reference) IsGroup() bool { return r.Type == "Group" || RefersTo(r.Reference, "Group") }
+
 // Identifier is a business identifier.
 type Identifier struct {
 	System string `json:"system,omitempty"`

@@ -227,6 +227,19 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// R4 has allergies and family history of patients only.
+func TestGroups(t *testing.T) {
+	d := annotated("asthma flu", nlp.Present, "Disease_disorder:asthma", "Disease_disorder:flu")
+	d.Entities[1].Assertion = nlp.Assertion{Experiencer: "MTH"}
+	entries, outcome := written(t, configured(t, "", nil), document(t, `"subject":{"reference":"Group/1"},`), d)
+	if diff := cmp.Diff([]string{"Condition asthma active unconfirmed"}, kinds(entries)); diff != "" {
+		t.Error(diff)
+	}
+	if last := outcome.Issues[len(outcome.Issues)-1].Diagnostics; !strings.Contains(last, "a group of patients has no FamilyMemberHistory") {
+		t.Error(last)
+	}
+}
+
 // Facts of one patient's notes are one where a site wants it.
 func TestScope(t *testing.T) {
 	id := func(site, note string) any {

@@ -160,6 +160,9 @@ func (r *reader) settle(f *fact, groups map[concept][]*fact) bool {
 		}
 		return false
 	}
+	if (f.resource == AllergyIntolerance || f.resource == FamilyMemberHistory) && r.note.document.Subject.IsGroup() {
+		return refuse("a group of patients has no " + string(f.resource))
+	}
 	var written bool
 	if f.status, written = r.statusOf(f.resource, f.kind); !written {
 		return refuse("nothing is written of what is " + string(f.kind))

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"charthand/fhir"
 	"charthand/mapping/resource"
 	"charthand/nlp/measure"
 )
@@ -77,7 +78,7 @@ func isPlain(v *measure.Value, result string) bool {
 // component, in one of its units.
 func (w *writer) holds(r *resource.Observation, sign VitalSign) bool {
 	const day = len("2006-01-02")
-	if len(r.EffectiveDateTime) < day || w.note.document.Subject.Reference == "" {
+	if len(r.EffectiveDateTime) < day || !fhir.RefersTo(w.note.document.Subject.Reference, "Patient") {
 		return false
 	}
 	if len(sign.Components) == 0 {

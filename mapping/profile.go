@@ -43,13 +43,12 @@ func claim(h *resource.Header, profiles ...string) {
 // conform fills in what the profile wants beyond R4, and claims it where the resource conforms. sign is the vital sign that an Observation
 // is in full, empty for any other.
 func (w *writer) conform(made any, sign string) {
-	subject := w.note.document.Subject.Reference
+	if w.config.Profile != R4 && !fhir.RefersTo(w.note.document.Subject.Reference, "Patient") {
+		return // each of their profiles wants a literal reference to a patient
+	}
 	vital := w.config.Rules.VitalSigns[sign]
 	switch w.config.Profile {
 	case USCore:
-		if !fhir.RefersTo(subject, "Patient") {
-			return // each of its profiles wants a patient
-		}
 		switch r := made.(type) {
 		case *resource.Condition:
 			w.conformUSCoreCondition(r)
@@ -68,9 +67,6 @@ func (w *writer) conform(made any, sign string) {
 			}
 		}
 	case IPS:
-		if subject == "" {
-			return // each of its profiles wants a literal reference
-		}
 		switch r := made.(type) {
 		case *resource.Condition:
 			if r.ClinicalStatus != nil {

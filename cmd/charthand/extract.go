@@ -69,7 +69,7 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 			return usageError{err}
 		}
 		r.table = tabwriter.NewWriter(s.err, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(r.table, "DOCUMENT\tCHARACTERS\tCONDITION\tMEDICATION\tPROCEDURE\tOBSERVATION\tMS\tFILE")
+		fmt.Fprintln(r.table, "DOCUMENT\tCHARACTERS\tCONDITION\tALLERGY\tMEDICATION\tPROCEDURE\tOBSERVATION\tFAMILY\tMS\tFILE")
 		defer func() { err = errors.Join(err, r.table.Flush()) }()
 	}
 	r.order, ctx = newInOrder(ctx)
@@ -232,8 +232,9 @@ func (r *extraction) write(file string, document *fhir.Document, result *extract
 		return err
 	}
 	counts := result.Written
-	fmt.Fprintf(r.table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", strings.TrimSuffix(filepath.Base(path), ".json"), result.Characters,
-		counts[mapping.Condition], counts[mapping.MedicationStatement], counts[mapping.Procedure], counts[mapping.Observation],
+	fmt.Fprintf(r.table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", strings.TrimSuffix(filepath.Base(path), ".json"), result.Characters,
+		counts[mapping.Condition], counts[mapping.AllergyIntolerance], counts[mapping.MedicationStatement], counts[mapping.Procedure], counts[mapping.Observation],
+		counts[mapping.FamilyMemberHistory],
 		took.Milliseconds(), path)
 	return r.outcome(result.Outcome)
 }
