@@ -17,7 +17,7 @@ func (r *reader) allergies() []mention {
 	named := map[allergy.Category]bool{} // what the note names an allergy to
 	for _, a := range r.d.Allergies {
 		m := mention{
-			words: words(r.d.Text.Body[a.Start:a.End]), kind: KindPresent, subject: nlp.Patient, section: -1, entity: a.Mention, resource: AllergyIntolerance,
+			words: substance(r.d.Text.Body[a.Start:a.End]), kind: KindPresent, subject: nlp.Patient, section: -1, entity: a.Mention, resource: AllergyIntolerance,
 			severity: -1, value: -1, when: -1, category: a.Category, evidence: []nlp.Span{a.Span},
 		}
 		m.concept = strings.ToLower(m.words)
@@ -57,6 +57,12 @@ func (r *reader) allergies() []mention {
 		found = append(found, m)
 	}
 	return found
+}
+
+// substance gives the words of an allergen without the reaction that a mention may have too ("sulfa drugs - anaphylaxis").
+func substance(said string) string {
+	name, _, _ := strings.Cut(words(said), " - ")
+	return name
 }
 
 // reactions gives an allergy its reactions, which are no problems of today.

@@ -186,11 +186,14 @@ func (r *reader) relatives(said string, kind AssertionKind) (problem string, jud
 	has := func(list []string, word string) bool {
 		return slices.Contains(list, strings.Trim(strings.ToLower(word), ",.;:()'"))
 	}
-	if len(fields) > 0 && has(rules.Denying, fields[0]) {
+	if slices.ContainsFunc(fields, func(word string) bool { return has(rules.Denying, word) }) {
 		return said, KindFamilyOther
 	}
+	for len(fields) > 1 && has(rules.Leading, fields[0]) {
+		fields = fields[1:]
+	}
 	if !slices.ContainsFunc(fields, func(word string) bool { return has(rules.Relatives, word) }) {
-		return said, kind
+		return strings.Join(fields, " "), kind
 	}
 	for i, word := range fields {
 		if has(rules.Leading, word) {
