@@ -113,7 +113,7 @@ func TestConflicts(t *testing.T) {
 	denied := nlp.Assertion{Experiencer: nlp.Patient, Negated: true}
 	ruledOut := nlp.Assertion{Experiencer: nlp.Patient, RuledOut: true}
 	stopped := nlp.Assertion{Experiencer: nlp.Patient, Historical: true, Resolved: true}
-	if_ := nlp.Assertion{Experiencer: nlp.Patient, Hypothetical: true}
+	conditional := nlp.Assertion{Experiencer: nlp.Patient, Hypothetical: true}
 	for name, test := range map[string]struct {
 		label      string
 		assertions []nlp.Assertion
@@ -124,7 +124,7 @@ func TestConflicts(t *testing.T) {
 		"both":                 {"Disease_disorder", []nlp.Assertion{denied, nlp.Present}, []string{"Condition asthma active unconfirmed"}, "says this (once) and denies it (once)", 2},
 		"hardly supported":     {"Disease_disorder", []nlp.Assertion{denied, denied, denied, denied, denied, nlp.Present}, nil, "", 0},
 		"refuted six times":    {"Disease_disorder", []nlp.Assertion{ruledOut, ruledOut, ruledOut, ruledOut, ruledOut, nlp.Present}, []string{"Condition asthma refuted"}, "says this (once) and denies it (5 times)", 6},
-		"conditional as well":  {"Disease_disorder", []nlp.Assertion{nlp.Present, if_}, []string{"Condition asthma active unconfirmed"}, "", 1},
+		"conditional as well":  {"Disease_disorder", []nlp.Assertion{nlp.Present, conditional}, []string{"Condition asthma active unconfirmed"}, "", 1},
 		"last stopped":         {"Medication", []nlp.Assertion{nlp.Present, stopped}, []string{"MedicationStatement asthma stopped"}, "taken (once) before it says that it was stopped", 2},
 		"stopped and taken up": {"Medication", []nlp.Assertion{stopped, nlp.Present}, []string{"MedicationStatement asthma active"}, "also says that this was stopped (once)", 2},
 	} {
