@@ -104,8 +104,11 @@ func (s *Sigs) end(d *Document, i int, covered text.Run, sentence int) int {
 		}
 	}
 	to = min(to, from+maxSig)
-	for i := from + 1; i < to; i++ { // how dictated notes end a paragraph
-		if d.Words.Word(i) == "," && d.Words.Word(i-1) == "." {
+	for i := from + 1; i < to; i++ {
+		switch word := d.Words.Word(i); {
+		case word == "," && d.Words.Word(i-1) == ".": // how dictated notes end a paragraph
+			to = i
+		case (word == "and" || word == "but" || word == "which") && i+1 < to && clauses[d.Words.Word(i+1)]:
 			to = i
 		}
 	}
@@ -129,6 +132,10 @@ func (s *Sigs) isListed(d *Document, i, at int) bool {
 	}
 	return false
 }
+
+// clauses are words that begin another clause after "and": what follows is no part of a sig.
+var clauses = map[string]bool{"it": true, "he": true, "she": true, "they": true, "was": true, "were": true, "has": true, "had": true, "is": true, "did": true, "this": true, "that": true, "his": true, "her": true, "the": true,
+	"transferred": true, "discharged": true, "there": true}
 
 // trailing are words that end no sig: what they belong to comes after it.
 var trailing = map[string]bool{"and": true, "or": true, "from": true, "on": true, "not": true, "taking": true, "stop": true, "start": true, "continue": true, "hold": true, "restart": true, "(": true, "with": true, "to": true}
