@@ -235,8 +235,8 @@ func TestEvidenceIsTheMention(t *testing.T) {
 					if !marked[[2]int{offset, length}] && r.ResourceType != "AllergyIntolerance" {
 						t.Errorf("%s %q has the evidence %q, which is no mention", r.ResourceType, concept, words)
 					}
-					// The words of a fact are those of a mention, but for a relative and for what it ends with by mistake.
-					named = named || trim(words) == trim(concept) || r.ResourceType == "FamilyMemberHistory" && strings.Contains(words, concept)
+					// The words of a fact are those of a mention, but for a relative, an allergy, and what it ends with by mistake.
+					named = named || trim(words) == trim(concept) || (r.ResourceType == "FamilyMemberHistory" || r.ResourceType == "AllergyIntolerance") && strings.Contains(words, concept)
 					found++
 				}
 				if found == 0 || !named {

@@ -159,6 +159,7 @@ func TestPinned(t *testing.T) {
 		"how long it took":     {"[S Amnestic] during the [Duration next 10 minutes].", []string{"Condition Amnestic active unconfirmed"}},
 		"since when":           {"[S Cough] for [Duration 3 weeks].", []string{"Condition Cough active unconfirmed onsetString 3 weeks"}},
 		"cut short":            {"He has [D carcinoma of the] larynx.", []string{"Condition carcinoma active unconfirmed"}},
+		"an allergy twice":     {"She has a [D penicillin allergy]. Allergic to [M penicillin].", []string{"AllergyIntolerance penicillin active unconfirmed"}},
 		"an allergen's own":    {"ALLERGIES: [M sulfa drugs - anaphylaxis].", []string{"AllergyIntolerance sulfa drugs active unconfirmed"}},
 		"a vital sign":         {"[T BP] [V 142/88 mmHg] on [W 03/14/2024].", []string{"Observation BP preliminary category vital-signs effectiveDateTime 2024-03-14"}},
 		"without a date":       {"[T BP] [V 142/88 mmHg].", []string{"Observation BP preliminary"}},

@@ -28,7 +28,7 @@ func (r *reader) allergies() []mention {
 				r.left.add(e.Label, fmt.Sprintf("score below %g", minimum))
 				continue
 			}
-			m.label, m.score, m.section, m.concept = e.Label, e.Score, e.Section, e.Normal
+			m.label, m.score, m.section, m.concept = e.Label, e.Score, e.Section, substance(e.Normal)
 			m.kind = r.allergyKind(e)
 		}
 		if a.Denied {
@@ -59,9 +59,13 @@ func (r *reader) allergies() []mention {
 	return found
 }
 
-// substance gives the words of an allergen without the reaction that a mention may have too ("sulfa drugs - anaphylaxis").
+// substance gives the words of an allergen without what a mention may have too: its reaction ("sulfa drugs - anaphylaxis"), and that it is an
+// allergy ("peanut allergy").
 func substance(said string) string {
 	name, _, _ := strings.Cut(words(said), " - ")
+	if at := strings.LastIndexByte(name, ' '); at > 0 && strings.HasPrefix(strings.ToLower(name[at+1:]), "allerg") {
+		name = name[:at]
+	}
 	return name
 }
 
