@@ -73,7 +73,8 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 // withdraw takes back what was written earlier of a document that speaks no more; where that is nothing, or another document speaks for
 // it, the document is skipped with its reason.
 func (e *Extractor) withdraw(ctx context.Context, document *fhir.Document, prior mapping.PriorFacts, skipped *fhir.Fault) (*Result, error) {
-	if prior == nil || document.DocStatus == codes.CompositionStatusCode_PRELIMINARY {
+	preliminary := document.Status == codes.DocumentReferenceStatusCode_CURRENT && document.DocStatus == codes.CompositionStatusCode_PRELIMINARY
+	if prior == nil || preliminary {
 		return nil, skipped
 	}
 	if document.Status == codes.DocumentReferenceStatusCode_SUPERSEDED {
@@ -89,6 +90,9 @@ func (e *Extractor) withdraw(ctx context.Context, document *fhir.Document, prior
 	}
 	if made == nil {
 		return nil, skipped
+	}
+	if made.Bundle == nil { // what was written is not ours any more
+		return nil, &fhir.Fault{Kind: skipped.Kind, Issues: append(made.Outcome.Issues, skipped.Issues...)}
 	}
 	for _, issue := range skipped.Issues {
 		issue.Severity = fhir.SeverityInformation

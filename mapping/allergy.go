@@ -121,8 +121,10 @@ func (w *writer) allergy(f *fact) *resource.AllergyIntolerance {
 			}
 			manifested = append(manifested, e.Normal)
 			reaction := resource.Reaction{Manifestation: []resource.CodeableConcept{{Text: words(w.d.Mention(e))}}}
-			for _, degree := range w.partsOf(i).severities {
-				reaction.Severity = w.severityOf(words(w.d.Mention(w.d.Entities[degree])))
+			for _, said := range w.partsOf(i).severities {
+				if degree := w.severityOf(words(w.d.Mention(w.d.Entities[said]))); degree != "" {
+					reaction.Severity = degree
+				}
 			}
 			made.Reaction = append(made.Reaction, reaction)
 		}

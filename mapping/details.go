@@ -135,6 +135,11 @@ func (m *Mapper) severityOf(said string) string { return m.severities[strings.To
 // what was given.
 func (r *reader) wasGiven(e nlp.Entity) bool {
 	rules := r.config.Rules.Given
+	if e.Sig != nil && slices.ContainsFunc(e.Sig.Dosage, func(d sig.Dosage) bool {
+		return d.Timing != nil && d.Timing.Repeat.Frequency > 0 && d.Timing.Repeat.Period != ""
+	}) {
+		return false
+	}
 	if e.Section >= 0 && e.Section < len(r.d.Sections) && slices.Contains(rules.Sections, r.d.Sections[e.Section].Code) {
 		return true
 	}
@@ -195,8 +200,12 @@ func (r *reader) relatives(said string, kind AssertionKind) (problem string, jud
 	if !slices.ContainsFunc(fields, func(word string) bool { return has(rules.Relatives, word) }) {
 		return strings.Join(fields, " "), kind
 	}
-	for i, word := range fields {
-		if has(rules.Leading, word) {
+	relative := slices.IndexFunc(fields, func(word string) bool { return has(rules.Relatives, word) })
+	if before := r.named(strings.Join(fields[:relative], " ")); before != "" && !has(r.config.Rules.Trailing, before) && !has(rules.Qualifying, before) {
+		return before, kind // "carcinoma of the breast in her sister"
+	}
+	for i := relative; i < len(fields); i++ {
+		if has(rules.Leading, fields[i]) {
 			for i+1 < len(fields) && (has(rules.Leading, fields[i+1]) || has(r.config.Rules.Trailing, fields[i+1])) {
 				i++
 			}

@@ -89,6 +89,9 @@ func absorb(alike []*fact) {
 	if len(alike) < 2 || len(alike) > maxAlike {
 		return
 	}
+	// Those that say most first, so that the order of the text decides nothing.
+	alike = slices.Clone(alike)
+	slices.SortStableFunc(alike, func(a, b *fact) int { return b.details.said() - a.details.said() })
 	for _, f := range alike {
 		var says *fact
 		several := false
@@ -151,7 +154,7 @@ func (r *reader) settle(f *fact, groups map[concept][]*fact) bool {
 	f.kind = r.decide(f.mentions)
 	first := slices.IndexFunc(f.mentions, func(m mention) bool { return m.kind == f.kind })
 	f.first = f.mentions[first]
-	if f.kind == KindPlanned && f.first.rule.Planned != "" {
+	if f.kind == KindPlanned && f.first.rule.Planned != "" && f.resource != MedicationStatement {
 		f.resource = f.first.rule.Planned
 	}
 	refuse := func(why string) bool {

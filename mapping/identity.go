@@ -78,6 +78,9 @@ func identityOfIdentifier(i *fhir.Identifier) string { return "identifier|" + i.
 func (m *Mapper) identityOf(reference string) string {
 	reference, _, _ = strings.Cut(reference, "/_history/")
 	if base, id, absolute := strings.Cut(reference, "/DocumentReference/"); absolute {
+		if m.config.Base == "" { // no server is known: the id alone names it, as where it comes by itself
+			base = ""
+		}
 		return "id|" + base + "|" + id
 	}
 	return "id|" + m.config.Base + "|" + strings.TrimPrefix(reference, "DocumentReference/")

@@ -44,6 +44,17 @@ type details struct {
 	route    string
 }
 
+// said counts the details that are said.
+func (a details) said() int {
+	n := 0
+	for _, detail := range []string{a.site, a.time, a.value, a.strength, a.route} {
+		if detail != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // unsaid reports whether a says nothing that b does not say, and less.
 func (a details) unsaid(b details) bool {
 	less := false
@@ -85,15 +96,26 @@ func newReader(m *Mapper, n note) *reader {
 	for _, relation := range r.d.Relations {
 		from, to := relation.From, relation.To
 		switch relation.Kind {
+		case nlp.Reason, nlp.Adverse:
+			said := from
+			if relation.Kind == nlp.Adverse {
+				said = to
+			}
+			if _, below := r.tooUnsure(r.d.Entities[said]); below {
+				continue
+			}
+		case nlp.Identical:
+			continue
+		case nlp.Modify, nlp.When:
+		}
+		switch relation.Kind {
 		case nlp.Reason:
 			r.of(to).reasons = append(r.of(to).reasons, from)
 			continue
 		case nlp.Adverse:
 			r.of(from).causes = append(r.of(from).causes, to)
 			continue
-		case nlp.Identical:
-			continue
-		case nlp.Modify, nlp.When:
+		case nlp.Identical, nlp.Modify, nlp.When:
 		}
 		e := r.d.Entities[from]
 		if relation.Kind == nlp.Modify && r.d.Entities[to].Kind != nlp.KindTest {

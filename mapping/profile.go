@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"slices"
+
 	"charthand/fhir"
 	"charthand/mapping/resource"
 )
@@ -139,7 +141,8 @@ func (m *Mapper) conformProvenance(p *resource.Provenance) {
 	if m.config.Rules.ClaimAI {
 		claim(&p.Header, aiProfiles+"AI-Provenance")
 	}
-	if m.config.Profile == USCore && p.Agent[0].OnBehalfOf != nil {
+	literal := !slices.ContainsFunc(p.Target, func(target fhir.Reference) bool { return target.Reference == "" })
+	if m.config.Profile == USCore && p.Agent[0].OnBehalfOf != nil && literal {
 		claim(&p.Header, usCoreProfiles+"provenance")
 	}
 }

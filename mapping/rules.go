@@ -192,6 +192,8 @@ type FamilyWords struct {
 	Relatives []string `yaml:"relatives"`
 	Leading   []string `yaml:"leading"` // before the problem
 	Denying   []string `yaml:"denying"`
+	// Qualifying are words that may stand before a relative.
+	Qualifying []string `yaml:"qualifying"`
 }
 
 // Rules is everything that a site can set of the mapping; rules.yaml documents it. It is read-only once read.

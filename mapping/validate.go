@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"charthand/fhir"
+	"charthand/nlp/allergy"
 
 	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
 )
@@ -58,6 +59,32 @@ func (r *Rules) validate() error {
 	}
 	for _, side := range slices.Sorted(maps.Keys(r.Sides)) {
 		oneOf("sides", side, "left", "right", "bilateral")
+	}
+	unique := func(at string, lists map[string][]string) {
+		seen := map[string]string{}
+		for _, key := range slices.Sorted(maps.Keys(lists)) {
+			for _, word := range lists[key] {
+				if other, twice := seen[word]; twice && other != key {
+					fault("%s: %q stands for both %s and %s", at, word, other, key)
+				}
+				seen[word] = key
+			}
+		}
+	}
+	severities, names := map[string][]string{}, map[string][]string{}
+	for degree, severity := range r.Severities {
+		severities[degree] = severity.Words
+	}
+	for name, sign := range r.VitalSigns {
+		names[name] = sign.Names
+	}
+	unique("severities", severities)
+	unique("sides", r.Sides)
+	unique("vitalSigns", names)
+	for _, category := range []allergy.Category{allergy.Any, allergy.Medication, allergy.Food, allergy.Environment} {
+		if none := r.NoAllergies[category]; none.Code.Code == "" || none.Code.System == "" || none.IPS.Code == "" || none.IPS.System == "" {
+			fault("noAllergies.%s: needs code and ips, each with system and code", category)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.VitalSigns)) {
 		if sign := r.VitalSigns[name]; len(sign.Names) == 0 || len(sign.Codes) == 0 || len(sign.Units) == 0 || sign.R4 == "" || sign.USCore == "" {

@@ -52,8 +52,8 @@ const maxAge = 120
 // bareAge reads an age that is a number alone ("at 52"), nil for none.
 func bareAge(said string) *measure.Quantity {
 	years, err := strconv.Atoi(said)
-	if err != nil || years < 0 || years > maxAge {
+	if err != nil || years < 1 || years > maxAge {
 		return nil
 	}
-	return measure.NewQuantity(json.Number(said), "a")
+	return measure.NewQuantity(json.Number(strconv.Itoa(years)), "a")
 }

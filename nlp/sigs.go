@@ -97,7 +97,7 @@ func (s *Sigs) end(d *Document, i int, covered text.Run, sentence int) int {
 			to = run.To
 		}
 	}
-	for j := i + 1; j < len(d.Entities); j++ {
+	for j := i + 1; j < len(d.Entities) && (to >= len(d.Words.Tokens) || d.Entities[j].Start < int(d.Words.Tokens[to].Start)); j++ {
 		if d.Entities[j].Kind == KindDrug && d.Entities[j].Start >= d.Entities[i].End {
 			to = min(to, d.Words.At(d.Entities[j].Start))
 			break

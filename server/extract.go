@@ -176,6 +176,9 @@ func (s *Server) outcomes(ctx context.Context, documents []*fhir.Document) ([]by
 		case errors.As(err, &fault):
 			all.Issues = append(all.Issues, fault.Issues...)
 			refused.Issues = append(refused.Issues, fault.Issues...)
+			if fault.Kind == fhir.Invalid {
+				refused.Kind = fhir.Invalid
+			}
 		default:
 			return nil, err
 		}

@@ -168,8 +168,8 @@ func (r *extraction) input(ctx context.Context, file, place string, data []byte)
 			encoded, err := fhir.Encode(result.Bundle)
 			took := time.Since(began)
 			return func() error {
-				if err != nil {
-					return err
+				if err != nil { // its text may hold the note's
+					return r.fail(ctx, at, errors.New("the Bundle cannot be encoded"))
 				}
 				return r.write(file, document, result, encoded, took)
 			}

@@ -149,7 +149,7 @@ func (f *Finder) nones(t *text.Text, sections []section.Section) []None {
 	var found []None
 	f.none.Find(t, 0, len(t.Tokens), func(m text.Match) {
 		// "no allergies to latex" speaks of latex alone.
-		if m.To < len(t.Tokens) && (t.Word(m.To) == "to" || t.Word(m.To) == "except") {
+		if m.To < len(t.Tokens) && (t.Word(m.To) == "to" && (m.To+1 == len(t.Tokens) || t.Word(m.To+1) != "date") || t.Word(m.To) == "except") {
 			return
 		}
 		found = append(found, None{t.Span(m.From, m.To), categories[m.ID]})

@@ -71,6 +71,7 @@ func TestFind(t *testing.T) {
 		"ALLERGIES: [D Penicillin] ([P hives], [P itching]), [D codeine] - [P nausea].":     "Penicillin(medication) hives itching; codeine(medication) nausea",
 		"ALLERGIES: [D Penicillin] causes a [P rash]. Shellfish.\nMEDICATIONS: [D aspirin]": "Penicillin(medication) rash; Shellfish(food)",
 		"Allergies: NKDA":                                 "none(medication)",
+		"No known drug allergies to date.":                "none(medication)",
 		"ALLERGIES: None.":                                "none(any)",
 		"DRUG ALLERGIES: None known.":                     "none(medication)",
 		"ALLERGIES: No known allergies.":                  "none(any)",
