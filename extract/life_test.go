@@ -294,6 +294,7 @@ func TestLife(t *testing.T) {
 			// A person has confirmed one fact, and changed another.
 			s.held[s.called("pneumonia")]["verificationStatus"] = map[string]any{"coding": []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "confirmed"}}}
 			changed := s.called("ceftriaxone")
+			s.held[changed]["note"] = []any{map[string]any{"text": "Asked the patient."}}
 			s.put(changed, s.held[changed], 2)
 			request := s.with(document("n1", "2", firstVersion, life))
 			if name == "withdrawn" {
@@ -335,9 +336,31 @@ func TestLife(t *testing.T) {
 			t.Errorf("a preliminary document spoke: %v", err)
 		}
 	})
+	t.Run("a replacement withdrawn", func(t *testing.T) {
+		s := written()
+		replacement := document("n2", "1", "She has gout. She was given aspirin.", map[string]any{"relatesTo": []any{map[string]any{
+			"code": "replaces", "target": map[string]any{"reference": "DocumentReference/n1"},
+		}}})
+		replacement["status"] = "entered-in-error"
+		if _, err := extractOne(s.with(replacement)); err == nil || !strings.Contains(err.Error(), "skipped") {
+			t.Errorf("what n1 says was taken back with n2: %v", err)
+		}
+	})
+	t.Run("all touched", func(t *testing.T) {
+		s := written()
+		for _, r := range s.held {
+			if r["resourceType"] != "Provenance" && r["resourceType"] != "Device" {
+				r["note"] = []any{map[string]any{"text": "Seen."}}
+			}
+		}
+		if _, err := extractOne(s.with(document("n1", "2", firstVersion, map[string]any{"status": "entered-in-error"}))); err == nil || strings.Count(err.Error(), "left as it is") != 5 {
+			t.Errorf("what was left is not reported: %v", err)
+		}
+	})
 	t.Run("touched and still said", func(t *testing.T) {
 		s := written()
 		changed := s.called("gout")
+		s.held[changed]["note"] = []any{map[string]any{"text": "Asked the patient."}}
 		s.put(changed, s.held[changed], 2)
 		s.run(bundleOf(t, e, s.with(document("n1", "2", firstVersion, nil))))
 		if version := at(s.held[changed], "meta", "versionId"); version != "2" {

@@ -15,13 +15,14 @@ type Beside struct {
 	Provenances map[string][]*ReadProvenance
 	// Targeting are those that have a resource as a target, by "Type/id".
 	Targeting map[string][]*ReadProvenance
-	// Replaced are the documents that another one replaces, by "Type/id".
-	Replaced map[string]bool
+	// named are the documents by their business identifiers, replaced those that another one replaces, by "Type/id" or identifier.
+	named    map[Identifier]string
+	replaced map[any]bool
 }
 
 // newBeside makes an empty Beside.
 func newBeside() *Beside {
-	return &Beside{map[string]json.RawMessage{}, map[string][]*ReadProvenance{}, map[string][]*ReadProvenance{}, map[string]bool{}}
+	return &Beside{map[string]json.RawMessage{}, map[string][]*ReadProvenance{}, map[string][]*ReadProvenance{}, map[Identifier]string{}, map[any]bool{}}
 }
 
 // ReadProvenance is what is read of a Provenance.
@@ -51,8 +52,9 @@ func (p *ReadProvenance) Names(documents []string) bool {
 // add takes in a resource; what cannot be read is passed over.
 func (b *Beside) add(raw json.RawMessage) {
 	var head struct {
-		ResourceType string `json:"resourceType"`
-		ID           string `json:"id"`
+		ResourceType string          `json:"resourceType"`
+		ID           string          `json:"id"`
+		Identifier   json.RawMessage `json:"identifier"`
 		RelatesTo    []struct {
 			Code   string    `json:"code"`
 			Target Reference `json:"target"`
@@ -63,8 +65,22 @@ func (b *Beside) add(raw json.RawMessage) {
 	}
 	b.Resources[head.ResourceType+"/"+head.ID] = raw
 	for _, related := range head.RelatesTo {
-		if related.Code == "replaces" {
-			b.Replaced[LocalReference(related.Target.Reference)] = true
+		if related.Code != "replaces" {
+			continue
+		}
+		if name := LocalReference(related.Target.Reference); name != "" {
+			b.replaced[name] = true
+		}
+		if related.Target.Identifier != nil {
+			b.replaced[*related.Target.Identifier] = true
+		}
+	}
+	if head.ResourceType == "DocumentReference" {
+		var identifiers []Identifier
+		if json.Unmarshal(head.Identifier, &identifiers) == nil {
+			for _, identifier := range identifiers {
+				b.named[identifier] = head.ResourceType + "/" + head.ID
+			}
 		}
 	}
 	if head.ResourceType != "Provenance" {
@@ -84,6 +100,25 @@ func (b *Beside) add(raw json.RawMessage) {
 			b.Targeting[name] = append(b.Targeting[name], provenance)
 		}
 	}
+}
+
+// Document gives the "Type/id" of the document that a reference means, empty where that is not here and the reference does not say.
+func (b *Beside) Document(reference *Reference) string {
+	if reference == nil {
+		return ""
+	}
+	if name := LocalReference(reference.Reference); name != "" {
+		return name
+	}
+	if reference.Identifier != nil {
+		return b.named[*reference.Identifier]
+	}
+	return ""
+}
+
+// IsReplaced reports whether another document here replaces a document.
+func (b *Beside) IsReplaced(d *Document) bool {
+	return b.replaced["DocumentReference/"+d.ID] || d.Identifier != nil && b.replaced[*d.Identifier]
 }
 
 // LocalReference gives the "Type/id" of a literal reference, without the server's base and the version, empty where it is none.

@@ -17,19 +17,23 @@ func (r *reader) allergies() []mention {
 	named := map[allergy.Category]bool{} // what the note names an allergy to
 	for _, a := range r.d.Allergies {
 		m := mention{
-			words: substance(r.d.Text.Body[a.Start:a.End]), kind: KindPresent, subject: nlp.Patient, section: -1, entity: a.Mention, resource: AllergyIntolerance,
+			words: substance(r.d.Text.Body[a.Start:a.End]), subject: nlp.Patient, section: -1, entity: a.Mention, resource: AllergyIntolerance,
 			severity: -1, value: -1, when: -1, category: a.Category, evidence: []nlp.Span{a.Span},
 		}
 		m.concept = strings.ToLower(m.words)
+		m.kind = allergyKind(a.Assertion)
 		if a.Mention >= 0 {
 			e := r.d.Entities[a.Mention]
 			r.spoken[a.Mention] = true
+			m.kind = allergyKind(e.Assertion)
+			if m.kind.affirms() && !a.Denied {
+				named[a.Category], named[allergy.Any] = true, true
+			}
 			if minimum, below := r.tooUnsure(e); below {
 				r.left.add(e.Label, fmt.Sprintf("score below %g", minimum))
 				continue
 			}
 			m.label, m.score, m.section, m.concept = e.Label, e.Score, e.Section, substance(e.Normal)
-			m.kind = r.allergyKind(e)
 		}
 		if a.Denied {
 			m.kind = KindNegated
@@ -40,6 +44,11 @@ func (r *reader) allergies() []mention {
 		}
 		found = append(found, m)
 	}
+	for _, e := range r.d.Entities {
+		if e.Kind == nlp.KindProblem && kindOf(e.Assertion).affirms() && substance(e.Normal) != e.Normal {
+			named[allergy.Any] = true // an allergy to something that the rules do not know
+		}
+	}
 	for _, n := range r.d.NoAllergies {
 		m := mention{
 			words: words(r.d.Text.Body[n.Start:n.End]), concept: "no known " + string(n.Category) + " allergy", kind: KindPresent, subject: nlp.Patient, section: -1,
@@ -49,6 +58,10 @@ func (r *reader) allergies() []mention {
 		for ; at < len(r.d.Entities) && r.d.Entities[at].Overlaps(n.Span); at++ {
 			r.spoken[at] = true
 			m.label, m.score = r.d.Entities[at].Label, r.d.Entities[at].Score
+		}
+		if n.Assertion.Experiencer != nlp.Patient || n.Assertion.Hypothetical {
+			r.left.add(m.label, "no statement of the patient's own allergies")
+			continue
 		}
 		if named[n.Category] {
 			r.left.add(m.label, "the note names an allergy, and says that there is none")
@@ -76,14 +89,14 @@ func (r *reader) reactions(m *mention, entities []int) {
 			continue
 		}
 		r.spoken[i] = true
+		m.uses = append(m.uses, i)
 		m.reactions = append(m.reactions, i)
 		m.evidence = append(m.evidence, r.d.Entities[i].Span)
 	}
 }
 
 // allergyKind is the assertion of an allergen. An allergy stays: that it stands under past history does not make it past.
-func (r *reader) allergyKind(e nlp.Entity) AssertionKind {
-	judged := e.Assertion
+func allergyKind(judged nlp.Assertion) AssertionKind {
 	if judged.Historical && !judged.Resolved {
 		judged.Historical = false
 	}

@@ -122,7 +122,7 @@ func TestConflicts(t *testing.T) {
 		evidence   int
 	}{
 		"both":                 {"Disease_disorder", []nlp.Assertion{denied, nlp.Present}, []string{"Condition asthma active unconfirmed"}, "says this (once) and denies it (once)", 2},
-		"hardly supported":     {"Disease_disorder", []nlp.Assertion{denied, denied, denied, denied, denied, nlp.Present}, nil, "", 0},
+		"hardly supported":     {"Disease_disorder", []nlp.Assertion{denied, denied, denied, denied, denied, nlp.Present}, nil, "says this (once) and denies it (5 times); not written", 0},
 		"refuted six times":    {"Disease_disorder", []nlp.Assertion{ruledOut, ruledOut, ruledOut, ruledOut, ruledOut, nlp.Present}, []string{"Condition asthma refuted"}, "says this (once) and denies it (5 times)", 6},
 		"conditional as well":  {"Disease_disorder", []nlp.Assertion{nlp.Present, conditional}, []string{"Condition asthma active unconfirmed"}, "", 1},
 		"last stopped":         {"Medication", []nlp.Assertion{nlp.Present, stopped}, []string{"MedicationStatement asthma stopped"}, "taken (once) before it says that it was stopped", 2},

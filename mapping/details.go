@@ -13,8 +13,9 @@ import (
 
 // site is one place of the body that a mention speaks of, perhaps in several parts ("left lower lobe", "lung").
 type site struct {
-	names []string
-	spans []nlp.Span
+	names    []string
+	spans    []nlp.Span
+	entities []int
 }
 
 // sites gives the places that mention i speaks of, each to make a fact of its own; one without a name where the note names none. Sites
@@ -35,7 +36,6 @@ func (r *reader) sites(i int, p *parts) []site {
 	order := slices.Sorted(slices.Values(p.sites))
 	var found []site
 	for at, index := range order {
-		r.used[index] = true
 		place := r.d.Entities[index]
 		name := words(r.d.Mention(place))
 		sides := r.sidesOf(place.Span, name, r.partsOf(index))
@@ -44,7 +44,7 @@ func (r *reader) sites(i int, p *parts) []site {
 		}
 		if at > 0 && !r.joined(r.d.Entities[order[at-1]].Span, place.Span) {
 			last := &found[len(found)-1]
-			last.names, last.spans = append(last.names, name), append(last.spans, place.Span)
+			last.names, last.spans, last.entities = append(last.names, name), append(last.spans, place.Span), append(last.entities, index)
 			continue
 		}
 		for _, side := range sides {
@@ -52,7 +52,7 @@ func (r *reader) sites(i int, p *parts) []site {
 			if side != "" {
 				full = side + " " + name
 			}
-			found = append(found, site{names: []string{full}, spans: []nlp.Span{place.Span}})
+			found = append(found, site{names: []string{full}, spans: []nlp.Span{place.Span}, entities: []int{index}})
 		}
 	}
 	return found

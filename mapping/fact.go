@@ -79,6 +79,7 @@ func (r *reader) facts() []*fact {
 		f.id = r.identity(f)
 		facts = append(facts, f)
 	}
+	r.countParts()
 	// What was moved to where more is said may have changed the order.
 	slices.SortStableFunc(facts, func(a, b *fact) int { return a.mentions[0].evidence[0].Start - b.mentions[0].evidence[0].Start })
 	return facts
@@ -157,9 +158,23 @@ func (r *reader) settle(f *fact, groups map[concept][]*fact) bool {
 	if f.kind == KindPlanned && f.first.rule.Planned != "" && f.resource != MedicationStatement {
 		f.resource = f.first.rule.Planned
 	}
+	for _, m := range f.mentions {
+		switch {
+		case m.kind.affirms():
+			f.affirmed++
+		case m.kind.denies():
+			f.denied++
+		}
+	}
 	refuse := func(why string) bool {
 		for _, m := range f.mentions {
 			r.left.add(m.label, why)
+			for _, i := range m.reactions {
+				r.left.add(r.d.Entities[i].Label, "a reaction to what is not written")
+			}
+		}
+		if conflict := f.conflict(); conflict != "" {
+			r.unwritten = append(r.unwritten, fmt.Sprintf("%s: %s; not written", f.resource, conflict))
 		}
 		return false
 	}
@@ -182,14 +197,12 @@ func (r *reader) settle(f *fact, groups map[concept][]*fact) bool {
 		}
 	}
 	for _, m := range f.mentions {
-		switch {
-		case m.kind != f.kind && (m.kind == KindHypothetical || m.kind == KindFamilyOther):
+		if m.kind != f.kind && (m.kind == KindHypothetical || m.kind == KindFamilyOther) {
 			r.left.add(m.label, "nothing is written of what is "+string(m.kind))
 			continue
-		case m.kind.affirms():
-			f.affirmed++
-		case m.kind.denies():
-			f.denied++
+		}
+		for _, i := range m.uses {
+			r.used[i] = true
 		}
 		if f.resource == MedicationStatement && m.kind == KindResolved && f.kind != KindResolved {
 			f.stopped++
@@ -263,6 +276,9 @@ func (r *reader) report(facts []*fact, outcome *fhir.Outcome) {
 		if f.more > 0 {
 			outcome.Add(fhir.SeverityInformation, fhir.CodeInformational, "", fmt.Sprintf("%s urn:uuid:%s: %d more spans of evidence than the %d that it has", f.resource, f.id, f.more, maxEvidence))
 		}
+	}
+	for _, conflict := range r.unwritten {
+		outcome.Add(fhir.SeverityWarning, fhir.CodeConflict, "", conflict)
 	}
 	r.left.report(outcome)
 }

@@ -1,10 +1,8 @@
 package mapping
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 
 	"charthand/fhir"
@@ -31,15 +29,9 @@ type source struct {
 	query string
 }
 
-// sourceOf names a document; text is the decoded one, for what has no name. prior may be nil.
-func (m *Mapper) sourceOf(ctx context.Context, d *fhir.Document, text string, prior PriorFacts) (source, error) {
-	root := d
-	if prior != nil {
-		var err error
-		if root, err = prior.Root(ctx, d); err != nil {
-			return source{}, fmt.Errorf("the document's first version: %w", err)
-		}
-	}
+// sourceOf names a document, the first of a chain of replacements; text is the decoded one, for what has no name.
+func (m *Mapper) sourceOf(chain []*fhir.Document, text string) source {
+	d, root := chain[0], chain[len(chain)-1]
 	sum := sha256.Sum256([]byte(text))
 	hash := hex.EncodeToString(sum[:])
 	s := source{version: d.Version, subject: subjectName(d.Subject)}
@@ -69,7 +61,7 @@ func (m *Mapper) sourceOf(ctx context.Context, d *fhir.Document, text string, pr
 	default:
 		s.reference = &fhir.Reference{Type: "DocumentReference", Identifier: &fhir.Identifier{System: "urn:ietf:rfc:3986", Value: "urn:uuid:" + key(s.identity).String()}}
 	}
-	return s, nil
+	return s
 }
 
 func identityOfIdentifier(i *fhir.Identifier) string { return "identifier|" + i.System + "|" + i.Value }

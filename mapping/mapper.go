@@ -166,12 +166,16 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	for _, remark := range d.Remarks {
 		outcome.Add(fhir.SeverityWarning, fhir.CodeInformational, "", remark)
 	}
-	source, err := m.sourceOf(ctx, document, d.Text.Body, prior)
-	if err != nil {
-		return nil, err
+	chain := []*fhir.Document{document}
+	if prior != nil {
+		var err error
+		if chain, err = prior.Chain(ctx, document); err != nil {
+			return nil, fmt.Errorf("the documents that it replaces: %w", err)
+		}
 	}
-	n := note{document: document, attachment: attachment, doc: d, source: source}
-	known, err := m.earlier(ctx, document, prior)
+	n := note{document: document, attachment: attachment, doc: d, source: m.sourceOf(chain, d.Text.Body)}
+	lived := &fhir.Outcome{} // what became of earlier facts
+	known, err := m.earlier(ctx, chain, prior, lived)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +186,6 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	bundle := &fhir.Bundle{ResourceType: "Bundle", Type: "transaction"}
 	device, deviceID := m.device()
 	m.add(bundle, "Device", deviceID, m.byIdentifier(deviceID), device, &device.Header)
-	lived := &fhir.Outcome{} // what became of earlier facts
 	targets := make([]fhir.Reference, 0, len(facts))
 	seen := make(map[string]bool, len(facts))
 	for _, f := range facts {
@@ -190,6 +193,15 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 			return nil, fmt.Errorf("two facts with the identifier %s: a server would merge them", f.id)
 		}
 		seen[f.id] = true
+		if earlier, held := known[f.id]; held && earlier.Ours && f.resource != MedicationStatement {
+			// What stays as it is has no entry: what refers to it has to know first.
+			if made, _ := w.resource(f); isUnchanged(earlier, made) {
+				w.elsewhere[f.id] = earlier.Type + "/" + earlier.ID
+			}
+		}
+	}
+	written := Counts{}
+	for _, f := range facts {
 		earlier, held := known[f.id]
 		if held && !earlier.Ours {
 			lived.Add(fhir.SeverityInformation, fhir.CodeBusinessRule, "", fmt.Sprintf("%s/%s: left as it is: somebody else has changed or reviewed it", earlier.Type, earlier.ID))
@@ -199,16 +211,17 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 		switch {
 		case !held:
 			m.add(bundle, string(f.resource), f.id, m.byIdentifier(f.id), made, header)
-		case isUnchanged(earlier, made, known):
+		case isUnchanged(earlier, made):
 			lived.Add(fhir.SeverityInformation, fhir.CodeInformational, "", fmt.Sprintf("%s/%s: unchanged", earlier.Type, earlier.ID))
 			targets = append(targets, fhir.Reference{Reference: earlier.Type + "/" + earlier.ID})
 			continue
 		default:
 			update(bundle, f.id, earlier, made, header)
 		}
+		written[f.resource]++
 		targets = append(targets, fhir.Reference{Reference: "urn:uuid:" + f.id})
 	}
-	retracted := retract(bundle, known, seen, lived)
+	retracted := retract(bundle, m.config.Rules.Namespace, known, seen, lived)
 	if len(targets) == 0 {
 		targets = append(targets, *n.source.reference)
 	}
@@ -220,12 +233,11 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	if len(retracted) > 0 {
 		m.addProvenance(bundle, n.source, operationNullify, deviceID, retracted)
 	}
-	made := &Made{Bundle: bundle, Outcome: outcome, Written: Counts{}, Left: map[string]int{}, Retracted: len(retracted)}
+	made := &Made{Bundle: bundle, Outcome: outcome, Written: written, Left: map[string]int{}, Retracted: len(retracted)}
 	for _, f := range facts {
 		if earlier, ok := known[f.id]; ok && !earlier.Ours {
 			continue
 		}
-		made.Written[f.resource]++
 		if f.conflict() != "" {
 			made.Conflicts++
 		}

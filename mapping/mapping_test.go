@@ -395,8 +395,8 @@ func TestEvidenceIsBounded(t *testing.T) {
 		mentions = append(mentions, "Sign_symptom:pain")
 	}
 	entries, outcome := written(t, newMapper(t, nil), document(t, withSubject), annotated(strings.Repeat("pain ", 1000), nlp.Present, mentions...))
-	if got := len(at(entries[1], "resource.extension").([]any)); got != 203 {
-		t.Errorf("%d extensions, want 200 spans, label, confidence and version", got)
+	if got := len(at(entries[1], "resource.extension").([]any)); got != 204 {
+		t.Errorf("%d extensions, want 200 spans, label, confidence, version and digest", got)
 	}
 	if !strings.Contains(outcome.Issues[2].Diagnostics, "800 more spans") {
 		t.Errorf("%+v", outcome.Issues)

@@ -31,6 +31,8 @@ type mention struct {
 	// category and reactions (entities) are an allergy's; none is the category of what there is no allergy to.
 	category, none allergy.Category
 	reactions      []int
+	// uses are the entities that are its parts.
+	uses []int
 	// evidence is the mention's span, then those of its parts.
 	evidence []nlp.Span
 }
@@ -87,6 +89,8 @@ type reader struct {
 	used  map[int]bool
 	// measures are the mentions that say more about something that is no test: the weight of a tumour.
 	measures map[int]bool
+	// unwritten says what the note says both ways of what is not written.
+	unwritten []string
 	// spoken are mentions that an allergy speaks of: they are nothing else.
 	spoken map[int]bool
 }
@@ -200,6 +204,12 @@ func (r *reader) mentions() []mention {
 		}
 		found = r.mention(found, i, rule, kind)
 	}
+	slices.SortStableFunc(found, func(a, b mention) int { return a.evidence[0].Start - b.evidence[0].Start })
+	return found
+}
+
+// countParts counts the mentions that could say more about another, and are in no resource.
+func (r *reader) countParts() {
 	for i, e := range r.d.Entities {
 		part := r.labels[e.Label].Part
 		if part == "" || r.used[i] || r.spoken[i] {
@@ -217,8 +227,6 @@ func (r *reader) mentions() []mention {
 			r.left.add(e.Label, "nothing is written that it says more about")
 		}
 	}
-	slices.SortStableFunc(found, func(a, b mention) int { return a.evidence[0].Start - b.evidence[0].Start })
-	return found
 }
 
 // mention appends what entity i makes: one mention for each result and each site of its own.
@@ -247,7 +255,7 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 	}
 	if len(p.severities) > 0 {
 		base.severity = p.severities[0]
-		r.used[base.severity] = true
+		base.uses = append(base.uses, base.severity)
 		base.evidence = append(base.evidence, r.d.Entities[base.severity].Span)
 	}
 	values := slices.Sorted(slices.Values(p.values))
@@ -269,11 +277,13 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 			base.kind = KindGiven
 		}
 	}
+	refused := 0
 	for at, value := range values {
 		of := base
 		if value >= 0 && !r.canBe(base.concept, r.d.Entities[value]) {
 			r.left.add(r.d.Entities[value].Label, "cannot be a result of what it is linked to")
-			r.used[value] = true
+			r.used[value] = true // it is counted
+			refused++
 			continue
 		}
 		r.time(&of, r.timesOf(p.times, values, at))
@@ -281,7 +291,7 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 			result := r.d.Entities[value]
 			of.details.value = result.Normal
 			if value != i {
-				r.used[value] = true
+				of.uses = append(slices.Clone(of.uses), value)
 				of.evidence = append(slices.Clone(of.evidence), result.Span)
 			}
 		}
@@ -290,8 +300,12 @@ func (r *reader) mention(found []mention, i int, rule LabelRule, kind AssertionK
 			sited.details.site = strings.ToLower(strings.Join(site.names, ", "))
 			sited.sites = site.names
 			sited.evidence = append(slices.Clone(of.evidence), site.spans...)
+			sited.uses = append(slices.Clone(of.uses), site.entities...)
 			found = append(found, sited)
 		}
+	}
+	if refused == len(values) {
+		r.left.add(e.Label, "none of its results can be one")
 	}
 	return found
 }
@@ -303,7 +317,6 @@ func (r *reader) time(m *mention, times []int) {
 		return
 	}
 	at := r.d.Entities[m.when]
-	r.used[m.when] = true
 	if m.kind.affirms() && r.isToCome(at.When) {
 		if m.resource != Procedure && m.resource != MedicationStatement {
 			m.when = -1
@@ -312,6 +325,7 @@ func (r *reader) time(m *mention, times []int) {
 		m.kind = KindPlanned
 	}
 	m.evidence = append(slices.Clone(m.evidence), at.Span)
+	m.uses = append(slices.Clone(m.uses), m.when)
 	if hasTimeInIdentity[m.resource] {
 		m.details.time = timeKey(at.When)
 	}

@@ -49,31 +49,34 @@ func (w *writer) reference(f *fact) fhir.Reference {
 // resource makes the resource of a fact, and gives its header.
 func (w *writer) resource(f *fact) (made any, header *resource.Header) {
 	sign := ""
+	var said *resource.Fact
 	switch f.resource {
 	case Condition:
 		r := w.condition(f)
-		made, header = r, &r.Header
+		made, said = r, &r.Fact
 	case AllergyIntolerance:
 		r := w.allergy(f)
-		made, header = r, &r.Header
+		made, said = r, &r.Fact
 	case MedicationStatement:
 		r := w.medication(f)
-		made, header = r, &r.Header
+		made, said = r, &r.Fact
 	case Procedure:
 		r := w.procedure(f)
-		made, header = r, &r.Header
+		made, said = r, &r.Fact
 	case Observation:
 		var r *resource.Observation
 		r, sign = w.observation(f)
-		made, header = r, &r.Header
+		made, said = r, &r.Fact
 	case FamilyMemberHistory:
 		r := w.family(f)
-		made, header = r, &r.Header
+		made, said = r, &r.Fact
 	case ServiceRequest:
 		r := w.request(f)
-		made, header = r, &r.Header
+		made, said = r, &r.Fact
 	}
 	w.conform(made, sign)
+	header = &said.Header
+	said.Extension = append(said.Extension, resource.Extension{URL: w.config.Rules.Namespace + digestExtension, ValueString: digest(made)})
 	return made, header
 }
 

@@ -6,7 +6,8 @@ import (
 	"charthand/nlp/allergy"
 )
 
-// Allergies is the stage that finds what a note says of allergies. It fills Allergies and NoAllergies.
+// Allergies is the stage that finds what a note says of allergies. It fills Allergies and NoAllergies,
+// which the stage Assert then judges like mentions.
 type Allergies struct {
 	finder *allergy.Finder
 }
@@ -29,6 +30,12 @@ func (a *Allergies) Annotate(_ context.Context, d *Document) error {
 	for i, e := range d.Entities {
 		mentions[i] = allergy.Mention{Span: e.Span, Drug: e.Kind == KindDrug, Problem: e.Kind == KindProblem}
 	}
-	d.Allergies, d.NoAllergies = a.finder.Find(d.Words, d.Sentences, d.Sections, mentions)
+	found, none := a.finder.Find(d.Words, d.Sentences, d.Sections, mentions)
+	for _, one := range found {
+		d.Allergies = append(d.Allergies, Allergy{Allergy: one})
+	}
+	for _, one := range none {
+		d.NoAllergies = append(d.NoAllergies, NoAllergy{None: one})
+	}
 	return nil
 }

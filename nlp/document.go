@@ -118,8 +118,8 @@ type Document struct {
 	Groups [][]int
 	// Allergies are what the note says the person is allergic to, NoAllergies what it says they are not, both in the order of the text.
 	// Their mentions are indexes in Entities.
-	Allergies   []allergy.Allergy
-	NoAllergies []allergy.None
+	Allergies   []Allergy
+	NoAllergies []NoAllergy
 	Coverage    Coverage
 	// Remarks are what a stage wants the reader of the result to know; they hold no text of the note.
 	Remarks []string
@@ -135,6 +135,18 @@ func NewDocument(text note.Text, written time.Time) *Document {
 		d.Zone = written.Location()
 	}
 	return d
+}
+
+// Allergy is something that a note speaks of as an allergy, with what it says of that.
+type Allergy struct {
+	allergy.Allergy
+	Assertion Assertion
+}
+
+// NoAllergy is a statement that there are none, with whose and whether it is one.
+type NoAllergy struct {
+	allergy.None
+	Assertion Assertion
 }
 
 // Mention is the words of an entity, exactly as the note has them.

@@ -17,5 +17,5 @@ func Understanding() (Pipeline, error) {
 	if err := errors.Join(errStructure, errSigs, errKinds, errAssert, errRelate, errValues, errDates, errAllergies, errGroup); err != nil {
 		return nil, err
 	}
-	return Pipeline{structure, kinds, assert, relate, values, dates, sigs, allergies, group}, nil
+	return Pipeline{structure, kinds, allergies, assert, relate, values, dates, sigs, group}, nil
 }

@@ -1,0 +1,202 @@
+package mapping
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"charthand/fhir"
+	"charthand/mapping/resource"
+)
+
+// fromBundle finds prior facts among what came in one Bundle with a document.
+type fromBundle struct {
+	beside *fhir.Beside
+	rules  *Rules
+}
+
+// PriorFacts gives the earlier facts that came in one Bundle with a document, nil where there can be none.
+func (m *Mapper) PriorFacts(document *fhir.Document) PriorFacts {
+	if document.Beside == nil {
+		return nil
+	}
+	return fromBundle{document.Beside, m.config.Rules}
+}
+
+// maxReplaced bounds a chain of replacements.
+const maxReplaced = 100
+
+// Chain implements PriorFacts.
+func (p fromBundle) Chain(_ context.Context, document *fhir.Document) ([]*fhir.Document, error) {
+	chain := []*fhir.Document{document}
+	seen := map[string]bool{"DocumentReference/" + document.ID: true}
+	for len(chain) < maxReplaced && document.Replaces != nil {
+		name := p.beside.Document(document.Replaces)
+		raw, known := p.beside.Resources[name]
+		if !known || seen[name] {
+			break
+		}
+		seen[name] = true
+		replaced, err := fhir.ReadDocuments(raw)
+		if err != nil {
+			return nil, err
+		}
+		document = replaced[0]
+		chain = append(chain, document)
+	}
+	return chain, nil
+}
+
+// Replaced implements PriorFacts.
+func (p fromBundle) Replaced(_ context.Context, document *fhir.Document) (bool, error) {
+	return p.beside.IsReplaced(document), nil
+}
+
+// Facts implements PriorFacts.
+func (p fromBundle) Facts(_ context.Context, documents []*fhir.Document) ([]PriorFact, error) {
+	var names []string
+	for _, document := range documents {
+		if document.ID != "" {
+			names = append(names, "DocumentReference/"+document.ID)
+		}
+	}
+	// The last of a chain may replace one that is not here; its facts may be.
+	if name := p.beside.Document(documents[len(documents)-1].Replaces); name != "" {
+		names = append(names, name)
+	}
+	var facts []PriorFact
+	seen := map[string]bool{}
+	for _, name := range names {
+		for _, provenance := range p.beside.Provenances[name] {
+			if !p.ours(provenance) {
+				continue
+			}
+			for _, target := range provenance.Target {
+				reference := fhir.LocalReference(target.Reference)
+				raw, held := p.beside.Resources[reference]
+				resourceType, id, _ := strings.Cut(reference, "/")
+				if !held || seen[reference] || !slices.Contains(ResourceTypes, ResourceType(resourceType)) {
+					continue
+				}
+				seen[reference] = true
+				version, untouched := p.untouched(reference, raw, names)
+				facts = append(facts, PriorFact{Type: resourceType, ID: id, Version: version, Ours: untouched, Resource: raw})
+			}
+		}
+	}
+	return facts, nil
+}
+
+// ours reports whether a Provenance is charthand's.
+func (p fromBundle) ours(provenance *fhir.ReadProvenance) bool {
+	for _, tag := range provenance.Meta.Tag {
+		if tag.System == p.rules.Namespace+extractionTag {
+			return true
+		}
+	}
+	return false
+}
+
+// untouched reports whether only charthand has written a resource, and of these documents alone: its content is that whose digest it
+// carries, or what charthand makes of it when it takes it back, and no other Provenance speaks of it.
+func (p fromBundle) untouched(reference string, raw json.RawMessage, documents []string) (version string, untouched bool) {
+	var held struct {
+		Meta struct {
+			VersionID string `json:"versionId"`
+		} `json:"meta"`
+		Identifier []json.RawMessage    `json:"identifier"`
+		Extension  []resource.Extension `json:"extension"`
+	}
+	if json.Unmarshal(raw, &held) != nil || held.Meta.VersionID == "" || len(held.Identifier) != 1 {
+		return held.Meta.VersionID, false
+	}
+	if slices.ContainsFunc(p.beside.Targeting[reference], func(other *fhir.ReadProvenance) bool { return !p.ours(other) || !other.Names(documents) }) {
+		return held.Meta.VersionID, false
+	}
+	digest := ""
+	for _, extension := range held.Extension {
+		switch {
+		case extension.URL == p.rules.Namespace+digestExtension:
+			digest = extension.ValueString
+		case extension.URL != derivationReference && extension.URL != aiConfidence && !strings.HasPrefix(extension.URL, p.rules.Namespace):
+			return held.Meta.VersionID, false // somebody else's
+		}
+	}
+	resourceType, _, _ := strings.Cut(reference, "/")
+	now, ok := digestOfHeld(ResourceType(resourceType), raw)
+	return held.Meta.VersionID, ok && digest == now
+}
+
+// digestExtension names the extension with the digest of a fact's content, after the namespace.
+const digestExtension = "digest"
+
+// digest gives a hash of what a fact's resource says, without what servers change: its header, identifier, extensions, and references to
+// other facts.
+func digest(made any) string {
+	var content any
+	switch r := made.(type) {
+	case *resource.Condition:
+		of := *r
+		of.Fact = resource.Fact{}
+		content = of
+	case *resource.AllergyIntolerance:
+		of := *r
+		of.Fact = resource.Fact{}
+		content = of
+	case *resource.MedicationStatement:
+		of := *r
+		of.Fact, of.ReasonReference = resource.Fact{}, nil
+		content = of
+	case *resource.Procedure:
+		of := *r
+		of.Fact = resource.Fact{}
+		content = of
+	case *resource.Observation:
+		of := *r
+		of.Fact = resource.Fact{}
+		content = of
+	case *resource.FamilyMemberHistory:
+		of := *r
+		of.Fact = resource.Fact{}
+		content = of
+	case *resource.ServiceRequest:
+		of := *r
+		of.Fact = resource.Fact{}
+		content = of
+	}
+	encoded, err := json.Marshal(content)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:16])
+}
+
+// digestOfHeld gives the digest of a resource as a server holds it; it reports false where that has elements that charthand does not write.
+func digestOfHeld(resourceType ResourceType, raw json.RawMessage) (string, bool) {
+	var members resource.Raw
+	if json.Unmarshal(raw, &members) != nil {
+		return "", false
+	}
+	for _, header := range []string{"resourceType", "id", "meta", "text", "extension", "identifier"} {
+		delete(members, header)
+	}
+	encoded, err := json.Marshal(members)
+	if err != nil {
+		return "", false
+	}
+	held := map[ResourceType]any{
+		Condition: &resource.Condition{}, AllergyIntolerance: &resource.AllergyIntolerance{}, MedicationStatement: &resource.MedicationStatement{}, Procedure: &resource.Procedure{},
+		Observation: &resource.Observation{}, FamilyMemberHistory: &resource.FamilyMemberHistory{}, ServiceRequest: &resource.ServiceRequest{},
+	}[resourceType]
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.DisallowUnknownFields()
+	if held == nil || decoder.Decode(held) != nil {
+		return "", false
+	}
+	return digest(held), true
+}
