@@ -187,7 +187,7 @@ func (m marking) Annotate(_ context.Context, d *nlp.Document) error {
 	return nil
 }
 
-var lifeWords = marking{"pneumonia": "Disease_disorder", "gout": "Disease_disorder", "ceftriaxone": "Medication", "penicillin": "Medication", "appendectomy": "Therapeutic_procedure"}
+var lifeWords = marking{"pneumonia": "Disease_disorder", "gout": "Disease_disorder", "ceftriaxone": "Medication", "penicillin": "Medication", "appendectomy": "Therapeutic_procedure", "2011": "Date"}
 
 // document is a DocumentReference of a text.
 func document(id, version, text string, more map[string]any) map[string]any {
