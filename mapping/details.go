@@ -58,23 +58,22 @@ func (r *reader) sites(i int, p *parts) []site {
 	return found
 }
 
-// joined reports whether only a comma or an "and" stands between two spans.
+// joined reports whether only a comma or an "and", perhaps with an article or a preposition, stands between two spans.
 func (r *reader) joined(a, b nlp.Span) bool {
 	if a.End > b.Start {
 		return false
 	}
-	between := strings.Fields(strings.ToLower(r.d.Text.Body[a.End:b.Start]))
-	if len(between) == 0 || len(between) > 3 {
-		return false
-	}
-	for _, word := range between {
+	joint := false
+	for _, word := range strings.Fields(strings.ToLower(r.d.Text.Body[a.End:b.Start])) {
 		switch word {
-		case ",", "and", "or", "&", "/", "the", "in", "of":
+		case ",", "and", "or", "&", "/":
+			joint = true
+		case "the", "in", "of":
 		default:
 			return false
 		}
 	}
-	return !slices.Equal(between, []string{"of"}) && !slices.Equal(between, []string{"in"}) && !slices.Equal(between, []string{"of", "the"}) && !slices.Equal(between, []string{"in", "the"})
+	return joint
 }
 
 // sidesOf gives the sides of the body that stand right before a span, or that modify it: two for "left and right". It gives one empty
