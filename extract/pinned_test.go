@@ -126,6 +126,8 @@ func TestPinned(t *testing.T) {
 		"conditional":           {"If [S fever], consider [M antibiotics].", nil},
 		"two haemoglobins": {"[T Hemoglobin] was [V 12.8 g/dL] on [W 03/02/2024] and [V 8.1 g/dL] on [W 03/04/2024].", []string{
 			"Observation Hemoglobin = 12.8 g/dL preliminary category laboratory effectiveDateTime 2024-03-02", "Observation Hemoglobin = 8.1 g/dL preliminary category laboratory effectiveDateTime 2024-03-04"}},
+		"two tests at once": {"[T hemoglobin] and [T hematocrit] of [V 16 g/dL] and [V 46 %].", []string{
+			"Observation hemoglobin = 16 g/dL preliminary category laboratory", "Observation hematocrit = 46 % preliminary"}},
 		"the same value twice": {"[T Hemoglobin] [V 9 g/dL] on [W 03/02/2024]. [T Hemoglobin] [V 9 g/dL] on [W 03/04/2024].", []string{
 			"Observation Hemoglobin = 9 g/dL preliminary category laboratory effectiveDateTime 2024-03-02", "Observation Hemoglobin = 9 g/dL preliminary category laboratory effectiveDateTime 2024-03-04"}},
 		"two knees":            {"[S Pain] in the [B left knee]. [S Pain] in the [B right knee].", []string{"Condition Pain at left knee active unconfirmed", "Condition Pain at right knee active unconfirmed"}},

@@ -46,6 +46,7 @@ func (r *Relate) Annotate(_ context.Context, d *Document) error {
 	}
 	links := r.linker.Link(d.Words, d.Sentences, mentions)
 	beside(d, links)
+	links = paired(d, links)
 	for _, link := range links {
 		d.Relations = append(d.Relations, Relation{Modify, link.From, link.To})
 	}
@@ -60,6 +61,44 @@ func (r *Relate) Annotate(_ context.Context, d *Document) error {
 		d.Relations = append(d.Relations, Relation{When, from, dated[from]})
 	}
 	return nil
+}
+
+// paired gives each of several joined tests its own of as many joined results after them, in order: "hemoglobin and hematocrit of 16 and
+// 46".
+func paired(d *Document, links []relate.Link) []relate.Link {
+	// run gives the end of a run of joined mentions of a kind that begins at an entity.
+	run := func(from int, kind Kind) int {
+		to := from
+		for to < len(d.Entities) && d.Entities[to].Kind == kind && (to == from || between(d, to, ",", "and", ", and", "/")) {
+			to++
+		}
+		return to
+	}
+	for i := 0; i < len(d.Entities); i++ {
+		tests := run(i, KindTest)
+		n := tests - i
+		if n < 2 {
+			continue
+		}
+		if tests < len(d.Entities) && between(d, tests, "of", "were", "was", ":", "=", "are", "is", "at") && run(tests, KindResult)-tests == n {
+			own := map[int]int{}
+			for k := range n {
+				own[tests+k] = i + k
+			}
+			links = slices.DeleteFunc(links, func(link relate.Link) bool { _, of := own[link.From]; return of })
+			for k := range n {
+				links = append(links, relate.Link{From: tests + k, To: i + k})
+			}
+		}
+		i = tests - 1
+	}
+	return links
+}
+
+// between reports whether one of some words is all that stands between an entity and the one before it.
+func between(d *Document, i int, words ...string) bool {
+	before, e := d.Entities[i-1], d.Entities[i]
+	return before.End <= e.Start && slices.Contains(words, strings.ToLower(strings.Join(strings.Fields(d.Text.Body[before.End:e.Start]), " ")))
 }
 
 // datedResults gives the test of each date that stands right after a result of it: "8.1 g/dL on March 4".
