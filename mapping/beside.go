@@ -136,36 +136,15 @@ const digestExtension = "digest"
 
 // digest gives a hash of what a fact's resource says, without what servers change: its header, identifier, extensions, and references to
 // other facts.
-func digest(made any) string {
-	var content any
-	switch r := made.(type) {
-	case *resource.Condition:
+func digest(made resource.Resource) string {
+	said := made.Common()
+	kept := *said
+	*said = resource.Fact{}
+	defer func() { *said = kept }()
+	content := any(made)
+	if r, ok := made.(*resource.MedicationStatement); ok && r.ReasonReference != nil {
 		of := *r
-		of.Fact = resource.Fact{}
-		content = of
-	case *resource.AllergyIntolerance:
-		of := *r
-		of.Fact = resource.Fact{}
-		content = of
-	case *resource.MedicationStatement:
-		of := *r
-		of.Fact, of.ReasonReference = resource.Fact{}, nil
-		content = of
-	case *resource.Procedure:
-		of := *r
-		of.Fact = resource.Fact{}
-		content = of
-	case *resource.Observation:
-		of := *r
-		of.Fact = resource.Fact{}
-		content = of
-	case *resource.FamilyMemberHistory:
-		of := *r
-		of.Fact = resource.Fact{}
-		content = of
-	case *resource.ServiceRequest:
-		of := *r
-		of.Fact = resource.Fact{}
+		of.ReasonReference = nil
 		content = of
 	}
 	encoded, err := json.Marshal(content)
@@ -189,7 +168,7 @@ func digestOfHeld(resourceType ResourceType, raw json.RawMessage) (string, bool)
 	if err != nil {
 		return "", false
 	}
-	held := map[ResourceType]any{
+	held := map[ResourceType]resource.Resource{
 		Condition: &resource.Condition{}, AllergyIntolerance: &resource.AllergyIntolerance{}, MedicationStatement: &resource.MedicationStatement{}, Procedure: &resource.Procedure{},
 		Observation: &resource.Observation{}, FamilyMemberHistory: &resource.FamilyMemberHistory{}, ServiceRequest: &resource.ServiceRequest{},
 	}[resourceType]

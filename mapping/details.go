@@ -196,10 +196,10 @@ func (r *reader) relatives(said string, kind AssertionKind) (problem string, jud
 	for len(fields) > 1 && has(rules.Leading, fields[0]) {
 		fields = fields[1:]
 	}
-	if !slices.ContainsFunc(fields, func(word string) bool { return has(rules.Relatives, word) }) {
+	relative := slices.IndexFunc(fields, func(word string) bool { return has(rules.Relatives, word) })
+	if relative < 0 {
 		return strings.Join(fields, " "), kind
 	}
-	relative := slices.IndexFunc(fields, func(word string) bool { return has(rules.Relatives, word) })
 	if before := r.named(strings.Join(fields[:relative], " ")); before != "" && !has(r.config.Rules.Trailing, before) && !has(rules.Qualifying, before) {
 		return before, kind // "carcinoma of the breast in her sister"
 	}

@@ -193,25 +193,22 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 			return nil, fmt.Errorf("two facts with the identifier %s: a server would merge them", f.id)
 		}
 		seen[f.id] = true
-		if earlier, held := known[f.id]; held && earlier.Ours && f.resource != MedicationStatement {
-			// What stays as it is has no entry: what refers to it has to know first.
-			if made, _ := w.resource(f); isUnchanged(earlier, made) {
-				w.elsewhere[f.id] = earlier.Type + "/" + earlier.ID
-			}
-		}
 	}
+	resources := w.resources(facts, known)
 	written := Counts{}
-	for _, f := range facts {
+	for i, f := range facts {
 		earlier, held := known[f.id]
 		if held && !earlier.Ours {
 			lived.Add(fhir.SeverityInformation, fhir.CodeBusinessRule, "", fmt.Sprintf("%s/%s: left as it is: somebody else has changed or reviewed it", earlier.Type, earlier.ID))
 			continue
 		}
-		made, header := w.resource(f)
+		made := resources[i]
+		header := &made.Common().Header
+		_, unchanged := w.elsewhere[f.id]
 		switch {
 		case !held:
 			m.add(bundle, string(f.resource), f.id, m.byIdentifier(f.id), made, header)
-		case isUnchanged(earlier, made):
+		case unchanged:
 			lived.Add(fhir.SeverityInformation, fhir.CodeInformational, "", fmt.Sprintf("%s/%s: unchanged", earlier.Type, earlier.ID))
 			targets = append(targets, fhir.Reference{Reference: earlier.Type + "/" + earlier.ID})
 			continue

@@ -51,24 +51,18 @@ func (w *writer) medication(f *fact) *resource.MedicationStatement {
 
 // sig gives how a drug is taken: the sig of the mention that says most, the first of those that say what is written.
 func (w *writer) sig(f *fact) *sig.Sig {
-	best := f.entity(func(m mention) int {
-		if m.entity < 0 || w.d.Entities[m.entity].Sig == nil || m.details != f.details {
-			return -1
-		}
-		return m.entity
-	})
-	if best < 0 {
-		best = f.entity(func(m mention) int {
-			if m.entity < 0 || w.d.Entities[m.entity].Sig == nil {
+	for _, exact := range []bool{true, false} {
+		best := f.entity(func(m mention) int {
+			if m.entity < 0 || w.d.Entities[m.entity].Sig == nil || exact && m.details != f.details {
 				return -1
 			}
 			return m.entity
 		})
+		if best >= 0 {
+			return w.d.Entities[best].Sig
+		}
 	}
-	if best < 0 {
-		return nil
-	}
-	return w.d.Entities[best].Sig
+	return nil
 }
 
 // doses leaves out what no dose is in: the size of what was found, the next test's result.

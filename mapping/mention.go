@@ -100,44 +100,38 @@ func newReader(m *Mapper, n note) *reader {
 	for _, relation := range r.d.Relations {
 		from, to := relation.From, relation.To
 		switch relation.Kind {
-		case nlp.Reason, nlp.Adverse:
-			said := from
-			if relation.Kind == nlp.Adverse {
-				said = to
-			}
-			if _, below := r.tooUnsure(r.d.Entities[said]); below {
-				continue
-			}
-		case nlp.Identical:
-			continue
-		case nlp.Modify, nlp.When:
-		}
-		switch relation.Kind {
 		case nlp.Reason:
-			r.of(to).reasons = append(r.of(to).reasons, from)
-			continue
+			if _, below := r.tooUnsure(r.d.Entities[from]); !below {
+				r.of(to).reasons = append(r.of(to).reasons, from)
+			}
 		case nlp.Adverse:
-			r.of(from).causes = append(r.of(from).causes, to)
-			continue
-		case nlp.Identical, nlp.Modify, nlp.When:
-		}
-		e := r.d.Entities[from]
-		if relation.Kind == nlp.Modify && r.d.Entities[to].Kind != nlp.KindTest {
-			r.measures[from] = true
-		}
-		part := r.labels[e.Label].Part
-		if part == "" || r.d.Apart(e, r.d.Entities[to]) {
-			continue
-		}
-		if _, below := r.tooUnsure(e); below {
-			continue
-		}
-		of := r.of(to)
-		if list := of.list(part); len(*list) < maxParts && !slices.Contains(*list, from) {
-			*list = append(*list, from)
+			if _, below := r.tooUnsure(r.d.Entities[to]); !below {
+				r.of(from).causes = append(r.of(from).causes, to)
+			}
+		case nlp.Modify, nlp.When:
+			if relation.Kind == nlp.Modify && r.d.Entities[to].Kind != nlp.KindTest {
+				r.measures[from] = true
+			}
+			r.addPart(from, to)
+		case nlp.Identical:
 		}
 	}
 	return r
+}
+
+// addPart makes one mention a part of another, if its label is one, it is sure enough and the two are of one sentence.
+func (r *reader) addPart(from, to int) {
+	e := r.d.Entities[from]
+	part := r.labels[e.Label].Part
+	if part == "" || r.d.Apart(e, r.d.Entities[to]) {
+		return
+	}
+	if _, below := r.tooUnsure(e); below {
+		return
+	}
+	if list := r.of(to).list(part); len(*list) < maxParts && !slices.Contains(*list, from) {
+		*list = append(*list, from)
+	}
 }
 
 // maxParts bounds how many mentions of a kind say more about one: values and sites multiply.
@@ -331,17 +325,17 @@ func (r *reader) time(m *mention, times []int) {
 	}
 }
 
-// timesOf gives the times of one of several results: of "12.8 on March 2 and 8.1 on March 4" that between it and the next result, of "on
+// timesOf gives the times of one of several results, which are in the order of the text: of "12.8 on March 2 and 8.1 on March 4" that between it and the next result, of "on
 // March 2 12.8, on March 4 8.1" the last before it.
 func (r *reader) timesOf(times, values []int, at int) []int {
 	if len(values) < 2 || len(times) == 0 {
 		return times
 	}
 	start := func(i int) int { return r.d.Entities[i].Start }
-	values, times = slices.Sorted(slices.Values(values)), slices.Sorted(slices.Values(times))
+	times = slices.Sorted(slices.Values(times))
+	before := times[0] < values[0] // times stand before their results
 	var own []int
 	for _, i := range times {
-		before := times[0] < values[0] // times stand before their results
 		switch {
 		case before && start(i) < start(values[at]):
 			own = []int{i}

@@ -46,38 +46,48 @@ func (w *writer) reference(f *fact) fhir.Reference {
 	return fhir.Reference{Reference: "urn:uuid:" + f.id}
 }
 
-// resource makes the resource of a fact, and gives its header.
-func (w *writer) resource(f *fact) (made any, header *resource.Header) {
+// resources makes the resource of each fact, but for what somebody else has touched. What stays just as a server has it will have no entry:
+// those that refer to others, MedicationStatements, are made last, when that is known.
+func (w *writer) resources(facts []*fact, known map[string]PriorFact) []resource.Resource {
+	made := make([]resource.Resource, len(facts))
+	for _, referring := range []bool{false, true} {
+		for i, f := range facts {
+			earlier, held := known[f.id]
+			if (f.resource == MedicationStatement) != referring || held && !earlier.Ours {
+				continue
+			}
+			if made[i] = w.resource(f); held && isUnchanged(earlier, made[i]) {
+				w.elsewhere[f.id] = earlier.Type + "/" + earlier.ID
+			}
+		}
+	}
+	return made
+}
+
+// resource makes the resource of a fact.
+func (w *writer) resource(f *fact) resource.Resource {
+	var made resource.Resource
 	sign := ""
-	var said *resource.Fact
 	switch f.resource {
 	case Condition:
-		r := w.condition(f)
-		made, said = r, &r.Fact
+		made = w.condition(f)
 	case AllergyIntolerance:
-		r := w.allergy(f)
-		made, said = r, &r.Fact
+		made = w.allergy(f)
 	case MedicationStatement:
-		r := w.medication(f)
-		made, said = r, &r.Fact
+		made = w.medication(f)
 	case Procedure:
-		r := w.procedure(f)
-		made, said = r, &r.Fact
+		made = w.procedure(f)
 	case Observation:
-		var r *resource.Observation
-		r, sign = w.observation(f)
-		made, said = r, &r.Fact
+		made, sign = w.observation(f)
 	case FamilyMemberHistory:
-		r := w.family(f)
-		made, said = r, &r.Fact
+		made = w.family(f)
 	case ServiceRequest:
-		r := w.request(f)
-		made, said = r, &r.Fact
+		made = w.request(f)
 	}
 	w.conform(made, sign)
-	header = &said.Header
+	said := made.Common()
 	said.Extension = append(said.Extension, resource.Extension{URL: w.config.Rules.Namespace + digestExtension, ValueString: digest(made)})
-	return made, header
+	return made
 }
 
 // fact makes what the resource of every fact begins with. said is the fact in words; its narrative is a sentence of it.
@@ -151,26 +161,29 @@ func period(p *when.Period) *resource.Period {
 	return &resource.Period{Start: dateTime(p.Start), End: dateTime(p.End)}
 }
 
-// bodySite gives the places of a fact as CodeableConcepts.
-func (f *fact) bodySite() []resource.CodeableConcept {
+// sites gives the places of a fact: those of the first mention that has any.
+func (f *fact) sites() []string {
 	for _, m := range f.mentions {
 		if len(m.sites) > 0 {
-			sites := make([]resource.CodeableConcept, len(m.sites))
-			for i, name := range m.sites {
-				sites[i].Text = name
-			}
-			return sites
+			return m.sites
 		}
 	}
 	return nil
 }
 
+// bodySite gives the places of a fact as CodeableConcepts.
+func (f *fact) bodySite() []resource.CodeableConcept {
+	var sites []resource.CodeableConcept
+	for _, name := range f.sites() {
+		sites = append(sites, resource.CodeableConcept{Text: name})
+	}
+	return sites
+}
+
 // at says the places of a fact for its narrative.
 func (f *fact) at() string {
-	for _, m := range f.mentions {
-		if len(m.sites) > 0 {
-			return ", " + strings.Join(m.sites, ", ")
-		}
+	if sites := f.sites(); len(sites) > 0 {
+		return ", " + strings.Join(sites, ", ")
 	}
 	return ""
 }

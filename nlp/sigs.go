@@ -2,7 +2,6 @@ package nlp
 
 import (
 	"context"
-	"sort"
 	"strings"
 
 	"charthand/nlp/sig"
@@ -77,9 +76,7 @@ func (s *Sigs) read(d *Document, i int) *sig.Sig {
 }
 
 // sentence gives the sentence that a token stands in.
-func (d *Document) sentence(token int) int {
-	return sort.Search(len(d.Sentences), func(i int) bool { return d.Sentences[i].To > token })
-}
+func (d *Document) sentence(token int) int { return text.RunAt(d.Sentences, token) }
 
 // end gives the token before which the words about drug i end: the next drug, or what ends its sentence and is no part of a sig.
 func (s *Sigs) end(d *Document, i int, covered text.Run, sentence int) int {

@@ -96,10 +96,10 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 	return fhir.Encode(result.Bundle)
 }
 
-// extractAll answers with Parameters: for each document its Bundle, where it has one, and its OperationOutcome. One that is
-// refused does not hold up the others; where all are, the error is the refusal.
-func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]byte, error) {
-	var parameters []fhir.Parameter
+// extractEach extracts documents: one that is refused has an outcome and no Bundle, and does not hold up the others; where all are, the
+// error is the refusal.
+func (s *Server) extractEach(ctx context.Context, documents []*fhir.Document) ([]*extract.Result, error) {
+	var results []*extract.Result
 	refused := &fhir.Fault{Kind: fhir.Unprocessable}
 	done := 0
 	for _, document := range documents {
@@ -108,11 +108,6 @@ func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]
 		switch {
 		case err == nil:
 			done++
-			bundle, err := fhir.Encode(result.Bundle)
-			if err != nil {
-				return nil, err
-			}
-			parameters = append(parameters, fhir.Parameter{Name: "return", Resource: bundle})
 		case errors.As(err, &fault):
 			refused.Issues = append(refused.Issues, fault.Issues...)
 			if fault.Kind == fhir.Invalid {
@@ -122,16 +117,50 @@ func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]
 		default:
 			return nil, err
 		}
-		outcome, err := fhir.Encode(result.Outcome)
-		if err != nil {
-			return nil, err
-		}
-		parameters = append(parameters, fhir.Parameter{Name: "outcome", Resource: outcome})
+		results = append(results, result)
 	}
 	if done == 0 {
 		return nil, refused
 	}
+	return results, nil
+}
+
+// extractAll answers with Parameters: for each document its Bundle, where it has one, and its OperationOutcome.
+func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]byte, error) {
+	results, err := s.extractEach(ctx, documents)
+	if err != nil {
+		return nil, err
+	}
+	var parameters []fhir.Parameter
+	add := func(name string, resource any) error {
+		encoded, err := fhir.Encode(resource)
+		parameters = append(parameters, fhir.Parameter{Name: name, Resource: encoded})
+		return err
+	}
+	for _, result := range results {
+		if result.Bundle != nil {
+			if err := add("return", result.Bundle); err != nil {
+				return nil, err
+			}
+		}
+		if err := add("outcome", result.Outcome); err != nil {
+			return nil, err
+		}
+	}
 	return fhir.EncodeParameters(parameters)
+}
+
+// outcomes answers with one OperationOutcome of all documents.
+func (s *Server) outcomes(ctx context.Context, documents []*fhir.Document) ([]byte, error) {
+	results, err := s.extractEach(ctx, documents)
+	if err != nil {
+		return nil, err
+	}
+	all := &fhir.Outcome{}
+	for _, result := range results {
+		all.Issues = append(all.Issues, result.Outcome.Issues...)
+	}
+	return fhir.Encode(all)
 }
 
 // extractOne extracts one document, and logs in counts what came of it: nothing of the note.
@@ -160,33 +189,6 @@ func wantsOutcome(prefer []string) bool {
 		}
 	}
 	return false
-}
-
-// outcomes answers with one OperationOutcome of all documents. Where all are refused, the error is the refusal.
-func (s *Server) outcomes(ctx context.Context, documents []*fhir.Document) ([]byte, error) {
-	all, done := &fhir.Outcome{}, 0
-	refused := &fhir.Fault{Kind: fhir.Unprocessable}
-	for _, document := range documents {
-		result, err := s.extractOne(ctx, document)
-		var fault *fhir.Fault
-		switch {
-		case err == nil:
-			done++
-			all.Issues = append(all.Issues, result.Outcome.Issues...)
-		case errors.As(err, &fault):
-			all.Issues = append(all.Issues, fault.Issues...)
-			refused.Issues = append(refused.Issues, fault.Issues...)
-			if fault.Kind == fhir.Invalid {
-				refused.Kind = fhir.Invalid
-			}
-		default:
-			return nil, err
-		}
-	}
-	if done == 0 {
-		return nil, refused
-	}
-	return fhir.Encode(all)
 }
 
 // acceptsJSON reports whether a Content-Type or an Accept header allows FHIR in JSON. Without a header it is allowed; in

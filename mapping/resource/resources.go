@@ -23,6 +23,14 @@ type Fact struct {
 	Identifier []fhir.Identifier `json:"identifier,omitempty"`
 }
 
+// Common gives what the resource of a fact begins with.
+func (f *Fact) Common() *Fact { return f }
+
+// Resource is the resource of a fact.
+type Resource interface {
+	Common() *Fact
+}
+
 // Condition is FHIR R4's Condition.
 type Condition struct {
 	Fact

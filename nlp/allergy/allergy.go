@@ -340,11 +340,5 @@ func (f *Finder) led(t *text.Text, from, to int) bool {
 
 // sentenceOf gives the sentence that a token stands in.
 func sentenceOf(sentences []text.Run, token int) int {
-	at, _ := slices.BinarySearchFunc(sentences, token, func(run text.Run, token int) int {
-		if run.To <= token {
-			return -1
-		}
-		return 1
-	})
-	return min(at, len(sentences)-1)
+	return min(text.RunAt(sentences, token), len(sentences)-1)
 }

@@ -4,6 +4,7 @@ package text
 
 import (
 	"hash/maphash"
+	"sort"
 	"unicode"
 	"unicode/utf8"
 )
@@ -37,6 +38,11 @@ type Token struct {
 
 // seed is that of the hashes of words, in texts and lexicons alike.
 var seed = maphash.MakeSeed()
+
+// RunAt gives the first of some runs, which follow each other, that ends after a token; as many as there are where none does.
+func RunAt(runs []Run, token int) int {
+	return sort.Search(len(runs), func(i int) bool { return runs[i].To > token })
+}
 
 // Text is a text cut into tokens.
 type Text struct {
