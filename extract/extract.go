@@ -5,19 +5,12 @@ package extract
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"charthand/fhir"
 	"charthand/mapping"
 	"charthand/nlp"
 	"charthand/note"
-
-	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
 )
-
-// MaxCharacters is the longest text that is read, in Unicode code points. A clinical note has some thousands; what is longer
-// than this would hold a processor for minutes.
-const MaxCharacters = 1_000_000
 
 // Extractor turns documents into transaction Bundles. It is safe for concurrent use.
 type Extractor struct {
@@ -25,6 +18,10 @@ type Extractor struct {
 	Pipeline nlp.Annotator
 	// Mapper makes the resources.
 	Mapper *mapping.Mapper
+	// Decoder turns attachments into text.
+	Decoder note.Decoder
+	// Fetcher gets attachments that are elsewhere; nil where none is fetched.
+	Fetcher Fetcher
 	// Subject stands in where a document names no subject; nil where nothing may.
 	Subject *fhir.Reference
 }
@@ -46,7 +43,7 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 			return e.withdraw(ctx, document, prior, skipped)
 		}
 	}
-	attachment, text, remarks, err := read(document)
+	attachment, text, remarks, err := e.read(ctx, document)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +70,10 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 // withdraw takes back what was written earlier of a document that speaks no more; where that is nothing, or another document speaks for
 // it, the document is skipped with its reason.
 func (e *Extractor) withdraw(ctx context.Context, document *fhir.Document, prior mapping.PriorFacts, skipped *fhir.Fault) (*Result, error) {
-	preliminary := document.Status == codes.DocumentReferenceStatusCode_CURRENT && document.DocStatus == codes.CompositionStatusCode_PRELIMINARY
-	if prior == nil || preliminary {
+	if prior == nil || document.Standing == fhir.Preliminary {
 		return nil, skipped
 	}
-	if document.Status == codes.DocumentReferenceStatusCode_SUPERSEDED {
+	if document.Standing == fhir.Superseded {
 		if replaced, err := prior.Replaced(ctx, document); err != nil {
 			return nil, err
 		} else if replaced {
@@ -101,82 +97,11 @@ func (e *Extractor) withdraw(ctx context.Context, document *fhir.Document, prior
 	return &Result{Made: made}, nil
 }
 
-// Text gives the text that Extract would read of a document, with what was odd about it; the error is a *fhir.Fault.
-func Text(document *fhir.Document) (note.Text, []fhir.Issue, error) {
-	_, text, issues, err := read(document)
-	return text, issues, err
-}
-
 // skipped says why a document's life does not let it speak: it was withdrawn, replaced or is still being written. It is nil for one that
 // speaks.
 func (e *Extractor) skipped(d *fhir.Document) *fhir.Fault {
-	skip := func(element, why string) *fhir.Fault {
-		return fhir.Refuse(fhir.CodeBusinessRule, d.Path+"."+element, "skipped: the document is "+why)
+	if d.Standing == fhir.Current || d.Standing == fhir.Preliminary && e.Mapper.Preliminary() {
+		return nil
 	}
-	switch {
-	case d.Status == codes.DocumentReferenceStatusCode_ENTERED_IN_ERROR:
-		return skip("status", "entered-in-error")
-	case d.Status == codes.DocumentReferenceStatusCode_SUPERSEDED:
-		return skip("status", "superseded")
-	case d.DocStatus == codes.CompositionStatusCode_PRELIMINARY && !e.Mapper.Preliminary():
-		return skip("docStatus", "preliminary")
-	case d.DocStatus == codes.CompositionStatusCode_ENTERED_IN_ERROR:
-		return skip("docStatus", "entered-in-error")
-	}
-	return nil
-}
-
-// read takes the first attachment that can be read as text; the remarks name those left aside and what was odd.
-func read(d *fhir.Document) (fhir.Attachment, note.Text, []fhir.Issue, error) {
-	if d.Fault != nil {
-		return fhir.Attachment{}, note.Text{}, nil, d.Fault
-	}
-	var issues []fhir.Issue
-	for i, attachment := range d.Attachments {
-		path := d.Path + "." + attachment.Path
-		text, remarks, issue := decode(path, attachment)
-		if issue != nil {
-			issues = append(issues, *issue)
-			continue
-		}
-		for j := range issues {
-			issues[j].Severity = fhir.SeverityWarning
-		}
-		for _, remark := range remarks {
-			issues = append(issues, fhir.Issue{Severity: fhir.SeverityWarning, Code: fhir.CodeValue, Expression: path, Diagnostics: remark})
-		}
-		for _, other := range d.Attachments[i+1:] {
-			issues = append(issues, fhir.Issue{
-				Severity: fhir.SeverityInformation, Code: fhir.CodeInformational,
-				Expression: d.Path + "." + other.Path, Diagnostics: "not read: another attachment of the document was",
-			})
-		}
-		return attachment, text, issues, nil
-	}
-	return fhir.Attachment{}, note.Text{}, nil, &fhir.Fault{Kind: fhir.Unprocessable, Issues: issues}
-}
-
-// decode reads one attachment; the issue says why it cannot be read.
-func decode(path string, a fhir.Attachment) (note.Text, []string, *fhir.Issue) {
-	refuse := func(code fhir.IssueCode, element, why string) *fhir.Issue {
-		return &fhir.Issue{Severity: fhir.SeverityError, Code: code, Expression: path + element, Diagnostics: why}
-	}
-	switch {
-	case a.Data == nil && a.URL != "":
-		return note.Text{}, nil, refuse(fhir.CodeNotSupported, ".url", "the attachment has no data, and its url is not fetched: send the data")
-	case a.Data == nil:
-		return note.Text{}, nil, refuse(fhir.CodeRequired, "", "the attachment has no data")
-	}
-	text, remarks, err := note.Decode(a.Data, a.ContentType)
-	switch {
-	case err == nil && text.CodePoints() > MaxCharacters:
-		return note.Text{}, nil, refuse(fhir.CodeTooLong, ".data", fmt.Sprintf("the text has %d characters, %d are the most that is read", text.CodePoints(), MaxCharacters))
-	case err == nil:
-		return text, remarks, nil
-	case errors.Is(err, note.ErrCharset), errors.Is(err, note.ErrContentType):
-		return note.Text{}, nil, refuse(fhir.CodeNotSupported, ".contentType", err.Error())
-	case errors.Is(err, note.ErrEmpty):
-		return note.Text{}, nil, refuse(fhir.CodeValue, ".data", err.Error())
-	}
-	return note.Text{}, nil, refuse(fhir.CodeValue, ".data", "the data cannot be read")
+	return fhir.Refuse(fhir.CodeBusinessRule, d.Path+"."+d.StandingPath, "skipped: the document is "+d.StandingCode)
 }

@@ -261,7 +261,7 @@ func TestDocumentsCarryTheirNotes(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		text, _, err := extract.Text(documents[0])
+		text, _, err := (&extract.Extractor{}).Text(context.Background(), documents[0])
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

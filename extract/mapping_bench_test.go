@@ -28,7 +28,7 @@ func understand(t testing.TB, pipeline nlp.Annotator, raw []byte) understood {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _, err := extract.Text(documents[0])
+	text, _, err := (&extract.Extractor{}).Text(context.Background(), documents[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func (b *Beside) Document(reference *Reference) string {
 
 // IsReplaced reports whether another document here replaces a document.
 func (b *Beside) IsReplaced(d *Document) bool {
-	return b.replaced["DocumentReference/"+d.ID] || d.Identifier != nil && b.replaced[*d.Identifier]
+	return b.replaced[d.Name()] || d.Identifier != nil && b.replaced[*d.Identifier]
 }
 
 // LocalReference gives the "Type/id" of a literal reference, without the server's base and the version, empty where it is none.

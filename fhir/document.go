@@ -2,29 +2,48 @@ package fhir
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"time"
 
-	codes "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/codes_go_proto"
-	dtpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/datatypes_go_proto"
 	bcrpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
-	drpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/document_reference_go_proto"
 )
 
-// Document is a DocumentReference as the rest of charthand sees it. It is read-only once made.
+// DocumentType is a type of resource that holds notes.
+type DocumentType string
+
+// The types that are read.
+const (
+	DocumentReference DocumentType = "DocumentReference"
+	DiagnosticReport  DocumentType = "DiagnosticReport"
+)
+
+// Standing is where a document is in its life.
+type Standing uint8
+
+// The standings. The zero value speaks for itself.
+const (
+	Current        Standing = iota
+	Preliminary             // still being written
+	Superseded              // another one has taken its place
+	EnteredInError          // it should never have been there, or came to nothing
+)
+
+// Document is a DocumentReference, or a DiagnosticReport with a note, as the rest of charthand sees it. It is read-only once made.
 type Document struct {
+	Type DocumentType
 	// Path is the FHIRPath of the resource in the request: "DocumentReference", "Bundle.entry[2].resource".
 	Path string
 	// ID and Version are the logical id and meta.versionId; either may be empty.
 	ID, Version string
 	// Identifier is the first business identifier that names its system and is in use, nil where there is none.
 	Identifier *Identifier
-	// Status and DocStatus say where the note is in its life.
-	Status    codes.DocumentReferenceStatusCode_Value
-	DocStatus codes.CompositionStatusCode_Value
+	// Standing says where the note is in its life; StandingPath and StandingCode are the element that says so, and its code.
+	Standing                   Standing
+	StandingPath, StandingCode string
 	// Fault says why the document could not be read; nothing but Path is filled then.
 	Fault *Fault
 	// Subject is the patient or group, nil where the resource names none that can be referred to from outside.
@@ -41,21 +60,49 @@ type Document struct {
 	Date time.Time
 	// Attachments are the forms in which the note is held, in the resource's order.
 	Attachments []Attachment
+	// Remarks are what was noticed when it was read.
+	Remarks []Issue
+}
+
+// Name is the document's "Type/id", empty where it has no id.
+func (d *Document) Name() string {
+	if d.ID == "" {
+		return ""
+	}
+	return string(d.Type) + "/" + d.ID
 }
 
 // Attachment is one form of a note.
 type Attachment struct {
-	// Path is the FHIRPath below the document: "content[0].attachment".
+	// Path is the FHIRPath below the document: "content[0].attachment", "presentedForm[0]".
 	Path string
 	// ContentType is the MIME type with its parameters as received; often wrong, sometimes empty.
 	ContentType string
 	// Data holds the bytes, nil where the attachment has none. An attachment of no bytes is not nil.
 	Data []byte
-	// URL tells where the bytes are if they are not here.
-	URL string
+	// URL tells where the bytes are if they are not here; Elsewhere says that Data was found there.
+	URL       string
+	Elsewhere bool
+	// Unfetched is why the bytes could not be had from URL, nil where that was not tried.
+	Unfetched error
+	// Format is the code of the document's format that stands beside the attachment; often empty.
+	Format string
+	// Size is what the attachment says of its size in bytes, -1 where it says nothing; Hash likewise what it says is the SHA-1 of the bytes.
+	Size int64
+	Hash []byte
 }
 
-// ReadDocuments finds the documents in a DocumentReference, a Bundle or a Parameters resource in JSON. Other resources in a
+// BytesPath is the FHIRPath below the document of the element that the bytes came from.
+func (a Attachment) BytesPath() string {
+	if a.Elsewhere {
+		return a.Path + ".url"
+	}
+	return a.Path + ".data"
+}
+
+// ReadDocuments finds the documents in a DocumentReference, a DiagnosticReport, a Bundle or a Parameters resource in JSON. A DiagnosticReport
+// without a presented form is no document where it comes with others, and one that presents what a DocumentReference there holds is the same
+// note. Other resources in a
 // Bundle come with each document, unread. In a Bundle or Parameters a document that cannot be read does not hold up the others: it comes
 // back with its Fault. The error is a *Fault: input that is not R4, holds another resource type or no document at all.
 func ReadDocuments(data []byte) ([]*Document, error) {
@@ -106,7 +153,7 @@ func readMembers(object map[string]json.RawMessage, root, array string) ([]*Docu
 		var resource map[string]json.RawMessage
 		_ = json.Unmarshal(member.resource, &resource) // what is no object has no type
 		resourceType := stringMember(resource, "resourceType")
-		if resourceType != "DocumentReference" && isResourceType(resourceType) {
+		if !holdsNote(resourceType, resource) {
 			continue
 		}
 		document, err := readDocument(member.resource, member.path, found.held)
@@ -118,12 +165,60 @@ func readMembers(object map[string]json.RawMessage, root, array string) ([]*Docu
 			document = &Document{Path: member.path, Fault: fault}
 		}
 		document.Beside = beside
+		found.held.fill(document, beside)
 		documents = append(documents, document)
 	}
 	if len(documents) == 0 {
-		return nil, Refuse(CodeNotFound, root+"."+array, "none holds a DocumentReference")
+		return nil, Refuse(CodeNotFound, root+"."+array, "none holds a DocumentReference, or a DiagnosticReport with a presented form")
 	}
-	return documents, nil
+	return withoutTwins(documents), nil
+}
+
+// holdsNote reports whether a resource is to be read as a document; what has no type that R4 knows is, to be refused.
+func holdsNote(resourceType string, resource map[string]json.RawMessage) bool {
+	switch DocumentType(resourceType) {
+	case DocumentReference:
+		return true
+	case DiagnosticReport:
+		return resource["presentedForm"] != nil
+	}
+	return !isResourceType(resourceType)
+}
+
+// withoutTwins takes out the reports whose note a DocumentReference holds too; that one says so.
+func withoutTwins(documents []*Document) []*Document {
+	holders := map[string]*Document{}
+	key := func(d *Document, a Attachment) string {
+		subject := ""
+		if d.Subject != nil {
+			subject = d.Subject.Reference
+		}
+		return subject + "\x00" + a.URL + "\x00" + string(a.Data)
+	}
+	for _, d := range documents {
+		if d.Type == DocumentReference {
+			for _, a := range d.Attachments {
+				holders[key(d, a)] = d
+			}
+		}
+	}
+	kept := documents[:0]
+	for _, d := range documents {
+		var holder *Document
+		if d.Type == DiagnosticReport {
+			for _, a := range d.Attachments {
+				if len(a.Data) > 0 || a.URL != "" {
+					holder = cmp.Or(holder, holders[key(d, a)])
+				}
+			}
+		}
+		if holder == nil {
+			kept = append(kept, d)
+			continue
+		}
+		holder.Remarks = append(holder.Remarks, Issue{SeverityInformation, CodeInformational, d.Path, "not read: the report presents the same note as this document"})
+	}
+	return kept
 }
 
 // members are the resources taken out of a Bundle or Parameters, with their places.
@@ -192,17 +287,19 @@ func stringMember(object map[string]json.RawMessage, name string) string {
 	return value
 }
 
-// readDocument decodes one DocumentReference.
-func readDocument(data []byte, root string, held entries) (*Document, error) {
+// readDocument decodes one document.
+func readDocument(data []byte, root string, inBundle entries) (*Document, error) {
 	resource, err := decodeResource(data, root)
 	if err != nil {
 		return nil, err
 	}
-	reference := resource.GetDocumentReference()
-	if reference == nil {
-		return nil, Refuse(CodeNotSupported, root, "expected a DocumentReference, a Bundle or a Parameters resource, found "+typeName(resource))
+	switch held := resource.GetOneofResource().(type) {
+	case *bcrpb.ContainedResource_DocumentReference:
+		return fromReference(held.DocumentReference, root, inBundle), nil
+	case *bcrpb.ContainedResource_DiagnosticReport:
+		return fromReport(held.DiagnosticReport, root, inBundle), nil
 	}
-	return newDocument(reference, root, held), nil
+	return nil, Refuse(CodeNotSupported, root, "expected a DocumentReference, a DiagnosticReport, a Bundle or a Parameters resource, found "+typeName(resource))
 }
 
 // typeName gives the resource type that a ContainedResource holds.
@@ -212,60 +309,4 @@ func typeName(resource *bcrpb.ContainedResource) string {
 		return string(field.Message().Name())
 	}
 	return "nothing"
-}
-
-func newDocument(r *drpb.DocumentReference, path string, held entries) *Document {
-	d := &Document{
-		Path:         path,
-		ID:           r.GetId().GetValue(),
-		Version:      r.GetMeta().GetVersionId().GetValue(),
-		Status:       r.GetStatus().GetValue(),
-		DocStatus:    r.GetDocStatus().GetValue(),
-		SubjectNamed: r.GetSubject() != nil,
-		Subject:      held.portable(r.GetSubject(), r.GetContained(), "Patient", "Group"),
-	}
-	if identifier := inUse(r.GetIdentifier()); identifier != nil {
-		d.Identifier = &Identifier{identifier.GetSystem().GetValue(), identifier.GetValue().GetValue()}
-	}
-	for _, reference := range r.GetContext().GetEncounter() {
-		// An EpisodeOfCare may stand here too; the resources that are written take an Encounter.
-		if d.Encounter = held.portable(reference, r.GetContained(), "Encounter"); d.Encounter != nil {
-			break
-		}
-	}
-	for _, related := range r.GetRelatesTo() {
-		if related.GetCode().GetValue() == codes.DocumentRelationshipTypeCode_REPLACES && d.Replaces == nil {
-			d.Replaces = held.portable(related.GetTarget(), r.GetContained(), "DocumentReference")
-		}
-	}
-	if date := r.GetDate(); date != nil && date.GetPrecision() != dtpb.Instant_PRECISION_UNSPECIFIED {
-		d.Date = instantTime(date)
-	}
-	for i, content := range r.GetContent() {
-		a := content.GetAttachment()
-		attachment := Attachment{
-			Path:        fmt.Sprintf("content[%d].attachment", i),
-			ContentType: a.GetContentType().GetValue(),
-			URL:         a.GetUrl().GetValue(),
-		}
-		if a.GetData() != nil {
-			attachment.Data = a.GetData().GetValue()
-			if attachment.Data == nil {
-				attachment.Data = []byte{}
-			}
-		}
-		d.Attachments = append(d.Attachments, attachment)
-	}
-	return d
-}
-
-func instantTime(i *dtpb.Instant) time.Time {
-	t := time.UnixMicro(i.GetValueUs()).UTC()
-	if zone, err := time.Parse("Z07:00", i.GetTimezone()); err == nil {
-		return t.In(zone.Location())
-	}
-	if zone, err := time.LoadLocation(i.GetTimezone()); err == nil {
-		return t.In(zone)
-	}
-	return t
 }

@@ -103,9 +103,9 @@ func TestFaults(t *testing.T) {
 			`{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"data":"aGVs*G8="}}]}`, fhir.Unprocessable,
 			[]string{"DocumentReference.content[0].attachment.data: base64 that does not decode"},
 		},
-		"another type":     {`{"resourceType":"Patient"}`, fhir.Unprocessable, []string{"Patient: expected a DocumentReference, a Bundle or a Parameters resource, found Patient"}},
-		"empty bundle":     {`{"resourceType":"Bundle","type":"collection"}`, fhir.Unprocessable, []string{"Bundle.entry: none holds a DocumentReference"}},
-		"empty parameters": {`{"resourceType":"Parameters"}`, fhir.Unprocessable, []string{"Parameters.parameter: none holds a DocumentReference"}},
+		"another type":     {`{"resourceType":"Patient"}`, fhir.Unprocessable, []string{"Patient: expected a DocumentReference, a DiagnosticReport, a Bundle or a Parameters resource, found Patient"}},
+		"empty bundle":     {`{"resourceType":"Bundle","type":"collection"}`, fhir.Unprocessable, []string{"Bundle.entry: none holds a DocumentReference, or a DiagnosticReport with a presented form"}},
+		"empty parameters": {`{"resourceType":"Parameters"}`, fhir.Unprocessable, []string{"Parameters.parameter: none holds a DocumentReference, or a DiagnosticReport with a presented form"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fhir.ReadDocuments([]byte(test.in))

@@ -26,6 +26,7 @@ const (
 	CodeTooLong       IssueCode = "too-long"
 	CodeThrottled     IssueCode = "throttled"
 	CodeException     IssueCode = "exception"
+	CodeTransient     IssueCode = "transient"
 	CodeBusinessRule  IssueCode = "business-rule"
 	CodeConflict      IssueCode = "conflict"
 	CodeInformational IssueCode = "informational"

@@ -33,7 +33,7 @@ const maxReplaced = 100
 // Chain implements PriorFacts.
 func (p fromBundle) Chain(_ context.Context, document *fhir.Document) ([]*fhir.Document, error) {
 	chain := []*fhir.Document{document}
-	seen := map[string]bool{"DocumentReference/" + document.ID: true}
+	seen := map[string]bool{document.Name(): true}
 	for len(chain) < maxReplaced && document.Replaces != nil {
 		name := p.beside.Document(document.Replaces)
 		raw, known := p.beside.Resources[name]
@@ -60,8 +60,8 @@ func (p fromBundle) Replaced(_ context.Context, document *fhir.Document) (bool, 
 func (p fromBundle) Facts(_ context.Context, documents []*fhir.Document) ([]PriorFact, error) {
 	var names []string
 	for _, document := range documents {
-		if document.ID != "" {
-			names = append(names, "DocumentReference/"+document.ID)
+		if name := document.Name(); name != "" {
+			names = append(names, name)
 		}
 	}
 	// The last of a chain may replace one that is not here; its facts may be.

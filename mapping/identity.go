@@ -19,6 +19,8 @@ type source struct {
 	// identity names the first document of the chain of replacements, across all versions: its identifier, else server base and id, else
 	// patient and text.
 	identity string
+	// document is the type of the resource that holds the note.
+	document fhir.DocumentType
 	// subject names the patient.
 	subject string
 	// version names this version of it.
@@ -34,7 +36,7 @@ func (m *Mapper) sourceOf(chain []*fhir.Document, text string) source {
 	d, root := chain[0], chain[len(chain)-1]
 	sum := sha256.Sum256([]byte(text))
 	hash := hex.EncodeToString(sum[:])
-	s := source{version: d.Version, subject: subjectName(d.Subject)}
+	s := source{document: d.Type, version: d.Version, subject: subjectName(d.Subject)}
 	switch {
 	case root.Replaces != nil && root.Replaces.Identifier != nil:
 		s.identity = identityOfIdentifier(root.Replaces.Identifier)
@@ -43,7 +45,7 @@ func (m *Mapper) sourceOf(chain []*fhir.Document, text string) source {
 	case root.Identifier != nil:
 		s.identity = identityOfIdentifier(root.Identifier)
 	case root.ID != "":
-		s.identity = m.identityOf("DocumentReference/" + root.ID)
+		s.identity = m.identityOf(root.Name())
 	default:
 		// Two patients may have the same short note.
 		s.identity = "text|" + hash + "|" + s.subject
@@ -54,12 +56,12 @@ func (m *Mapper) sourceOf(chain []*fhir.Document, text string) source {
 	}
 	switch {
 	case d.ID != "":
-		s.query = "DocumentReference/" + d.ID
+		s.query = d.Name()
 		s.reference = &fhir.Reference{Reference: s.query}
 	case d.Identifier != nil:
-		s.reference = &fhir.Reference{Type: "DocumentReference", Identifier: d.Identifier}
+		s.reference = &fhir.Reference{Type: string(d.Type), Identifier: d.Identifier}
 	default:
-		s.reference = &fhir.Reference{Type: "DocumentReference", Identifier: &fhir.Identifier{System: "urn:ietf:rfc:3986", Value: "urn:uuid:" + key(s.identity).String()}}
+		s.reference = &fhir.Reference{Type: string(d.Type), Identifier: &fhir.Identifier{System: "urn:ietf:rfc:3986", Value: "urn:uuid:" + key(s.identity).String()}}
 	}
 	return s
 }

@@ -7,6 +7,8 @@ import (
 
 	"charthand/fhir"
 	"charthand/mapping/resource"
+	"charthand/nlp"
+	text "charthand/note"
 )
 
 // Code systems and extensions that others have defined.
@@ -48,8 +50,8 @@ func (m *Mapper) meta() *resource.Meta {
 // evidence ties a fact to the exact words: one derivation-reference for each span, then what charthand adds of its own.
 // Offsets and lengths are Unicode code points of the attachment's decoded text.
 func (w *writer) evidence(f *fact) []resource.Extension {
-	path := "DocumentReference." + w.note.attachment.Path + ".data"
-	extensions := make([]resource.Extension, 0, len(f.evidence)+len(f.labels)+2)
+	path := string(w.note.document.Type) + "." + w.note.attachment.BytesPath()
+	extensions := make([]resource.Extension, 0, 2*len(f.evidence)+len(f.labels)+2)
 	parts := make([]resource.Extension, 4*len(f.evidence))
 	for i, span := range f.evidence {
 		start, end := w.d.Text.CodePoint(span.Start), w.d.Text.CodePoint(span.End)
@@ -62,6 +64,11 @@ func (w *writer) evidence(f *fact) []resource.Extension {
 		extensions = append(extensions, resource.Extension{URL: derivationReference, Extension: of})
 	}
 	own := w.config.Rules.Namespace
+	if w.d.Text.Format != text.Plain {
+		for _, span := range f.evidence {
+			extensions = append(extensions, resource.Extension{URL: own + positionExtension, Extension: w.position(span)})
+		}
+	}
 	for _, label := range f.labels {
 		extensions = append(extensions, resource.Extension{URL: own + "label", ValueString: label})
 	}
@@ -76,6 +83,30 @@ func (w *writer) evidence(f *fact) []resource.Extension {
 		}
 	}
 	return append(extensions, resource.Extension{URL: own + "source-version", ValueString: w.note.source.version})
+}
+
+// positionExtension names the extension that says where in the original a span of evidence stands, after the namespace.
+const positionExtension = "position"
+
+// position says where in the original a span stands: in which element or on which page, and in which bytes. Its offset is that of the span's
+// derivation-reference.
+func (w *writer) position(span nlp.Span) []resource.Extension {
+	at := w.d.Text.Position(span.Start, span.End)
+	offset := w.d.Text.CodePoint(span.Start)
+	parts := []resource.Extension{{URL: "offset", ValueInteger: &offset}}
+	if at.Within != "" {
+		parts = append(parts, resource.Extension{URL: "within", ValueString: at.Within})
+	}
+	if at.XPath != "" {
+		parts = append(parts, resource.Extension{URL: "xpath", ValueString: at.XPath})
+	}
+	if at.Page > 0 {
+		parts = append(parts, resource.Extension{URL: "page", ValueInteger: &at.Page})
+	}
+	if at.Start >= 0 {
+		parts = append(parts, resource.Extension{URL: "start", ValueInteger: &at.Start}, resource.Extension{URL: "end", ValueInteger: &at.End})
+	}
+	return parts
 }
 
 // narrative makes a generated narrative of a sentence.

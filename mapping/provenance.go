@@ -53,7 +53,7 @@ func (m *Mapper) addProvenance(b *fhir.Bundle, s source, activity resource.Code,
 			Role: "source",
 			// Servers strip the version from references, so it stands in the identifier too.
 			What: &fhir.Reference{
-				Reference: s.reference.Reference, Type: "DocumentReference",
+				Reference: s.reference.Reference, Type: string(s.document),
 				Identifier: &fhir.Identifier{System: own + "document-version", Value: s.identity + "|" + s.version},
 			},
 		}},

@@ -45,7 +45,7 @@ func cutAtSections(d *Document) []text.Run {
 func (s *Structure) Annotate(_ context.Context, d *Document) error {
 	d.Words = text.New(d.Text.Body)
 	d.Sentences = d.Words.Sentences()
-	d.Sections = s.finder.Find(d.Words)
+	d.Sections = s.finder.Find(d.Words, d.Text.Hints)
 	d.Sentences = cutAtSections(d)
 	at := -1
 	for i := range d.Entities {

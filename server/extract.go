@@ -49,12 +49,12 @@ func (s *Server) extract(c *gin.Context) {
 		s.fail(c, http.StatusBadRequest, fhir.CodeStructure, "the body did not arrive whole")
 		return
 	}
-	if !enter(s.extractions) {
+	answer, err := s.work(c, body)
+	switch {
+	case errors.Is(err, errBusy):
 		s.busy(c)
 		return
-	}
-	answer, err := s.work(c, body)
-	if err != nil {
+	case err != nil:
 		s.refuse(c, err)
 		return
 	}
@@ -75,13 +75,31 @@ func enter(places chan struct{}) bool {
 
 func leave(places chan struct{}) { <-places }
 
-// work turns a body into an answer; the caller has entered the extractions, and work leaves them.
-func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
+// errBusy says that no place among the extractions is free.
+var errBusy = errors.New("no place is free")
+
+// read finds the documents of a body, in a place among the extractions.
+func (s *Server) read(body []byte) ([]*fhir.Document, error) {
+	if !enter(s.extractions) {
+		return nil, errBusy
+	}
 	defer leave(s.extractions)
-	documents, err := fhir.ReadDocuments(body)
+	return fhir.ReadDocuments(body)
+}
+
+// work turns a body into an answer. It holds a place among the extractions while a processor works, not while attachments are fetched.
+func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
+	documents, err := s.read(body)
 	if err != nil {
 		return nil, err
 	}
+	for i, document := range documents {
+		documents[i] = s.config.Extractor.Fetch(c.Request.Context(), document)
+	}
+	if !enter(s.extractions) {
+		return nil, errBusy
+	}
+	defer leave(s.extractions)
 	if wantsOutcome(c.Request.Header.Values("Prefer")) {
 		c.Header("Preference-Applied", "return=OperationOutcome")
 		return s.outcomes(c.Request.Context(), documents)

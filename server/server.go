@@ -20,6 +20,8 @@ import (
 
 // Extractor is what the server needs of the line from document to Bundle.
 type Extractor interface {
+	// Fetch gives a document with what has to be fetched for it.
+	Fetch(ctx context.Context, document *fhir.Document) *fhir.Document
 	Extract(ctx context.Context, document *fhir.Document) (*extract.Result, error)
 }
 

@@ -18,6 +18,7 @@ import (
 	"charthand/fhir"
 	"charthand/mapping"
 	"charthand/nlp"
+	text "charthand/note"
 	"charthand/server"
 
 	"github.com/google/fhir/go/fhirversion"
@@ -222,7 +223,7 @@ func TestBadInput(t *testing.T) {
 		"base64":              {attachment(`{"data":"!` + phrase + `"}`), 422, "DocumentReference.content[0].attachment.data"},
 		"unknown charset":     {attachment(`{"contentType":"text/plain; charset=klingon","data":"YQ=="}`), 422, "DocumentReference.content[0].attachment.contentType"},
 		"another contentType": {attachment(`{"contentType":"application/pdf","data":"YQ=="}`), 422, "DocumentReference.content[0].attachment.contentType"},
-		"too long a text":     {attachment(`{"contentType":"text/plain","data":"` + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x ", extract.MaxCharacters/2)+"x")) + `"}`), 422, "DocumentReference.content[0].attachment.data"},
+		"too long a text":     {attachment(`{"contentType":"text/plain","data":"` + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x ", text.MaxCharacters/2)+"x")) + `"}`), 422, "DocumentReference.content[0].attachment.data"},
 		"no subject":          {`{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"data":"YQ=="}}]}`, 422, "DocumentReference.subject"},
 		"withdrawn":           {`{"resourceType":"DocumentReference","status":"entered-in-error","content":[{"attachment":{"data":"YQ=="}}]}`, 422, "DocumentReference.status"},
 		"too large":           {note("", strings.Repeat(phrase, 200_000)), 413, ""},

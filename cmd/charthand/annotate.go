@@ -9,16 +9,20 @@ import (
 
 	"charthand/extract"
 	"charthand/fhir"
+	"charthand/fhir/client"
 	"charthand/nlp"
 	"charthand/note"
 )
 
 type annotateCommand struct {
 	modelFlags
-	NDJSON   bool   `name:"ndjson" help:"Read {\"id\",\"text\"} objects, one a line; write one object a line."`
-	Document bool   `help:"The input is a DocumentReference, or a Bundle of them."`
-	Given    bool   `help:"The mentions come with the input: {\"id\",\"text\",\"date\",\"entities\":[{\"label\",\"start\",\"end\"}]} objects, one a line. No model runs."`
-	File     string `arg:"" help:"File to read, - for standard input."`
+	NDJSON      bool   `name:"ndjson" help:"Read {\"id\",\"text\"} objects, one a line; write one object a line."`
+	Document    bool   `help:"The input is a DocumentReference or a DiagnosticReport, or a Bundle of them."`
+	Given       bool   `help:"The mentions come with the input: {\"id\",\"text\",\"date\",\"entities\":[{\"label\",\"start\",\"end\"}]} objects, one a line. No model runs."`
+	ContentType string `help:"What the file is: text/plain, text/html, application/rtf, text/xml (C-CDA) or application/pdf, perhaps with a charset." default:"text/plain; charset=utf-8" placeholder:"TYPE"`
+	fetchFlags
+	Config string `help:"The site's own settings, a YAML file: where attachments may be fetched from." placeholder:"FILE" type:"existingfile"`
+	File   string `arg:"" help:"File to read, - for standard input."`
 }
 
 // Run implements the command.
@@ -54,13 +58,26 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 			return a.annotate(ctx, line.ID, &nlp.Document{Text: note.NewText(*line.Text), Date: date, Zone: zone})
 		})
 	case c.Document:
-		return a.documents(ctx, in, s.err)
+		site, err := siteFlags{fetchFlags: c.fetchFlags, Config: c.Config}.read()
+		if err != nil {
+			return err
+		}
+		fetcher, err := client.New(site.client())
+		if err != nil {
+			return err
+		}
+		defer fetcher.Close()
+		decoder, closeDecoder := newDecoder(s)
+		defer closeDecoder()
+		return a.documents(ctx, in, s.err, &extract.Extractor{Decoder: decoder, Fetcher: fetcher})
 	}
 	data, err := io.ReadAll(in)
 	if err != nil {
 		return err
 	}
-	text, remarks, err := note.Decode(data, "text/plain; charset=utf-8")
+	decoder, closeDecoder := newDecoder(s)
+	defer closeDecoder()
+	text, remarks, err := decoder.Decode(ctx, data, c.ContentType)
 	if errors.Is(err, note.ErrEmpty) {
 		text, err = note.NewText(string(data)), nil
 	}
@@ -93,7 +110,7 @@ func (a annotator) write(ctx context.Context, id string, d *nlp.Document) error 
 	return a.out.Encode(annotation)
 }
 
-func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writer) error {
+func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writer, reader *extract.Extractor) error {
 	data, err := io.ReadAll(in)
 	if err != nil {
 		return err
@@ -105,7 +122,7 @@ func (a annotator) documents(ctx context.Context, in io.Reader, messages io.Writ
 	}
 	failed := false
 	for _, document := range documents {
-		text, issues, err := extract.Text(document)
+		text, issues, err := reader.Text(ctx, document)
 		for _, issue := range issues {
 			fmt.Fprintf(messages, "charthand: %s: %s\n", issue.Expression, issue.Diagnostics)
 		}

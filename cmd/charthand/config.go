@@ -5,15 +5,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
+	"time"
 
+	"charthand/fhir/client"
 	"charthand/mapping"
+	"charthand/note"
 
 	"github.com/goccy/go-yaml"
 )
 
+// fetchFlags say what attachments are fetched from.
+type fetchFlags struct {
+	FHIRBase string `name:"fhir-base" help:"The FHIR server that documents are from: attachments that are elsewhere are fetched from it. None are fetched otherwise." placeholder:"URL"`
+}
+
 // siteFlags are the flags of the commands that make resources.
 type siteFlags struct {
+	fetchFlags
 	Config  string            `help:"The site's own settings, a YAML file; charthand config print shows what there is." placeholder:"FILE" type:"existingfile"`
 	Profile mapping.Profile   `help:"What the resources are to conform to: r4, us-core (6.1.0) or ips (1.1.0); r4 unless the settings say otherwise." placeholder:"r4|us-core|ips" enum:",r4,us-core,ips" default:""`
 	Write   mapping.WriteMode `help:"How the Bundles ask to be written: conditional-create (never changes anything), conditional-update (writes over people's changes too), client-id or post; conditional-create unless the settings say otherwise." placeholder:"MODE" enum:",conditional-create,conditional-update,client-id,post" default:""`
@@ -23,7 +33,24 @@ type siteFlags struct {
 type settings struct {
 	Profile mapping.Profile   `yaml:"profile"`
 	Write   mapping.WriteMode `yaml:"write"`
-	Mapping *mapping.Rules    `yaml:"mapping"`
+	// FHIRBase is the address of the FHIR server, empty for none.
+	FHIRBase    string         `yaml:"fhirBase"`
+	Attachments attachments    `yaml:"attachments"`
+	Mapping     *mapping.Rules `yaml:"mapping"`
+}
+
+// attachments say where attachments may be fetched from beside the FHIR server, and how much.
+type attachments struct {
+	Hosts    []string       `yaml:"hosts"`
+	Networks []netip.Prefix `yaml:"networks"`
+	MaxBytes int64          `yaml:"maxBytes"`
+	Timeout  time.Duration  `yaml:"timeout"`
+}
+
+// client gives the settings of what fetches attachments.
+func (in *settings) client() client.Config {
+	a := in.Attachments
+	return client.Config{Base: in.FHIRBase, Hosts: a.Hosts, Networks: a.Networks, MaxBytes: a.MaxBytes, Timeout: a.Timeout}
 }
 
 // read gives the settings in force: the defaults, the file's in their place, and the flags' in theirs.
@@ -56,6 +83,12 @@ func (f siteFlags) read() (*settings, error) {
 	}
 	in.Profile = cmp.Or(f.Profile, in.Profile, mapping.R4)
 	in.Write = cmp.Or(f.Write, in.Write, mapping.ConditionalCreate)
+	in.FHIRBase = cmp.Or(f.FHIRBase, in.FHIRBase)
+	in.Attachments.MaxBytes = cmp.Or(in.Attachments.MaxBytes, note.MaxBytes)
+	in.Attachments.Timeout = cmp.Or(in.Attachments.Timeout, client.DefaultTimeout)
+	if _, err := client.New(in.client()); err != nil {
+		return nil, usageError{errors.Join(errorIn(f.Config), err)}
+	}
 	if err := mapping.Validate(in.Profile, in.Write); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}

@@ -22,7 +22,7 @@ type extractCommand struct {
 	modelFlags
 	languageFlag
 	siteFlags
-	Files   []string `arg:"" help:"DocumentReference, Bundle, Parameters or NDJSON of them; - for standard input."`
+	Files   []string `arg:"" help:"DocumentReference, DiagnosticReport, Bundle, Parameters or NDJSON of them; - for standard input."`
 	Out     string   `help:"Write the Bundles to this file instead of standard output." placeholder:"FILE" xor:"out"`
 	OutDir  string   `help:"Write each Bundle to a file of its own in this folder, and print a table of them to standard error." placeholder:"DIR" xor:"out"`
 	Subject string   `help:"The patient of documents that name none, as a reference such as Patient/123." placeholder:"REF"`
@@ -37,9 +37,12 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer model.Close()
-	if r.extractor, err = newExtractor(s, model, recognizer, c.languageFlag, c.siteFlags); err != nil {
+	extractor, closeExtractor, err := newExtractor(s, model, recognizer, c.languageFlag, c.siteFlags)
+	if err != nil {
 		return err
 	}
+	defer closeExtractor()
+	r.extractor = extractor
 	if c.Subject != "" {
 		if r.extractor.Subject, err = fhir.ParseSubject(c.Subject); err != nil {
 			return usageError{fmt.Errorf("--subject: %w", err)}
@@ -132,10 +135,13 @@ func (r *extraction) file(ctx context.Context, name string) error {
 	}
 	defer in.Close()
 	var over errOver
-	err = in.values(name, func(line int, value []byte) error {
+	err = in.values(name, func(line int, value []byte, fault error) error {
 		place := name
 		if line > 1 {
 			place = fmt.Sprintf("%s:%d", name, line)
+		}
+		if fault != nil {
+			return r.refuse(ctx, place, fault)
 		}
 		if err := r.input(ctx, name, place, value); err != nil {
 			return errOver{err}

@@ -48,39 +48,83 @@ func (in *input) Close() error {
 	return in.file.Close()
 }
 
+// maxValue bounds one JSON value of the input, in bytes: the largest attachment in base64, with what stands around it.
+const maxValue = 48 << 20
+
+// errTooLarge is the error for a value that is over the bound.
+var errTooLarge = fmt.Errorf("larger than %d MiB", maxValue>>20)
+
+// line reads to the next line end, which is part of it. What is over maxValue is passed over, with errTooLarge.
+func (in *input) line() (line []byte, err error) {
+	tooLarge := false
+	for {
+		piece, err := in.ReadSlice('\n')
+		if len(line)+len(piece) > maxValue {
+			line, tooLarge = nil, true
+		}
+		if !tooLarge {
+			line = append(line, piece...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err == nil && tooLarge:
+			return nil, errTooLarge
+		case errors.Is(err, io.EOF) && tooLarge:
+			return nil, errors.Join(errTooLarge, io.EOF)
+		}
+		return line, err
+	}
+}
+
+// rest reads to the end.
+func (in *input) rest() ([]byte, error) {
+	rest, err := io.ReadAll(io.LimitReader(in, maxValue+1))
+	if err == nil && len(rest) > maxValue {
+		return nil, errTooLarge
+	}
+	return rest, err
+}
+
 // values calls a function with each JSON value of the input and the number of the line that it begins at: each line of an
-// NDJSON file, else the whole input as one value. NDJSON is known by its name, or by a first line that is a value already.
-func (in *input) values(name string, each func(line int, value []byte) error) error {
+// NDJSON file, else the whole input as one value. NDJSON is known by its name, or by a first line that is a value already. A value that is
+// too large comes as its error.
+func (in *input) values(name string, each func(line int, value []byte, err error) error) error {
 	extension := strings.ToLower(filepath.Ext(name))
 	lines := extension == ".ndjson" || extension == ".jsonl"
 	for number := 1; ; number++ {
-		line, err := in.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
+		line, err := in.line()
+		last := errors.Is(err, io.EOF)
+		switch {
+		case errors.Is(err, errTooLarge):
+			if err := each(number, nil, errTooLarge); err != nil {
+				return err
+			}
+			lines = true
+		case err != nil && !last:
 			return err
-		}
-		last := err != nil
-		if len(bytes.TrimSpace(line)) > 0 {
+		case len(bytes.TrimSpace(line)) > 0:
 			if !lines && !json.Valid(line) {
-				rest, err := io.ReadAll(in)
+				rest, err := in.rest()
 				if err != nil {
 					return err
 				}
 				whole := append(line, rest...)
 				if json.Valid(whole) || !anyObject(rest) {
-					return each(number, whole)
+					return each(number, whole, nil)
 				}
 				// The first line is broken, but the others are lines of their own.
 				in.Reader, last = bufio.NewReader(bytes.NewReader(rest)), false
 				line = whole[:len(whole)-len(rest)]
 			}
 			lines = true
-			if err := each(number, line); err != nil {
+			if err := each(number, line, nil); err != nil {
 				return err
 			}
 		}
 		if last {
 			if !lines {
-				return each(1, nil) // an empty input is refused like any other that is no document
+				return each(1, nil, nil) // an empty input is refused like any other that is no document
 			}
 			return nil
 		}

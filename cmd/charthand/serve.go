@@ -26,10 +26,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer model.Close()
-	extractor, err := newExtractor(s, model, recognizer, c.languageFlag, c.siteFlags)
+	extractor, closeExtractor, err := newExtractor(s, model, recognizer, c.languageFlag, c.siteFlags)
 	if err != nil {
 		return err
 	}
+	defer closeExtractor()
 	service, err := server.New(server.Config{
 		Extractor: extractor,
 		Version:   version,

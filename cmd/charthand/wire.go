@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"charthand/extract"
+	"charthand/fhir/client"
 	"charthand/mapping"
 	"charthand/models"
 	"charthand/nlp"
 	"charthand/nlp/onnx"
+	"charthand/note"
+	"charthand/note/pdf"
 )
 
 // modelFlags are the flags of every command that runs the model.
@@ -56,23 +60,39 @@ func understanding(recognizer *nlp.Recognizer) (nlp.Pipeline, error) {
 	return append(nlp.Pipeline{recognizer}, stages...), err
 }
 
-// newExtractor wires the line from document to Bundle. What the rules do not know of the model is said on standard error.
-func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, language languageFlag, site siteFlags) (*extract.Extractor, error) {
+// newDecoder makes what reads attachments. PDFium, compiled for this machine, is kept in the cache folder.
+func newDecoder(s streams) (decoder note.Decoder, closeDecoder func()) {
+	folder := ""
+	if cache, err := os.UserCacheDir(); err == nil {
+		folder = filepath.Join(cache, "charthand", "pdfium")
+	}
+	reader := pdf.New(folder)
+	return note.Decoder{PDF: reader}, func() {
+		if err := reader.Close(); err != nil {
+			fmt.Fprintln(s.err, "charthand:", err)
+		}
+	}
+}
+
+// newExtractor wires the line from document to Bundle; the second function frees what it holds. What the rules do not know of the model is
+// said on standard error.
+func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, language languageFlag, site siteFlags) (*extract.Extractor, func(), error) {
 	in, err := site.read()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	types, _ := labelSchema(model.Labels)
 	mapper, err := mapping.New(mapping.Config{
 		Rules:     in.Mapping,
 		Profile:   in.Profile,
 		Write:     in.Write,
+		Base:      strings.TrimSuffix(in.FHIRBase, "/"),
 		Labels:    types,
 		MinScores: model.Settings.Score.Minimum,
 		Software:  mapping.Software{Version: version, Model: model.Settings.Name, ModelVersion: model.Settings.Version, ModelDigest: model.Digest},
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch unknown := strings.Join(mapper.Unknown, ", "); {
 	case mapper.Schema == "":
@@ -82,10 +102,20 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, lang
 	}
 	stages, err := understanding(recognizer)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	fetcher, err := client.New(in.client())
+	if err != nil {
+		return nil, nil, err
+	}
+	decoder, closeDecoder := newDecoder(s)
 	return &extract.Extractor{
-		Pipeline: append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...),
-		Mapper:   mapper,
-	}, nil
+			Pipeline: append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...),
+			Mapper:   mapper,
+			Decoder:  decoder,
+			Fetcher:  fetcher,
+		}, func() {
+			fetcher.Close()
+			closeDecoder()
+		}, nil
 }

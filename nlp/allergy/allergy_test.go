@@ -38,7 +38,7 @@ func found(t *testing.T, marked string) string {
 		mentions = append(mentions, allergy.Mention{Span: text.Span{Start: start, End: body.Len()}, Drug: words[0] == 'D', Problem: words[0] == 'P'})
 	}
 	words := text.New(body.String())
-	allergies, none := finder.Find(words, words.Sentences(), sections.Find(words), mentions)
+	allergies, none := finder.Find(words, words.Sentences(), sections.Find(words, nil), mentions)
 	var parts []string
 	for _, a := range allergies {
 		part := fmt.Sprintf("%s(%s)", body.String()[a.Start:a.End], a.Category)

@@ -2,11 +2,14 @@
 package section
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"charthand/nlp/text"
+	"charthand/note"
 )
 
 // Section is a part of a note under one heading: from the heading's first byte to the next heading, or the end.
@@ -28,11 +31,21 @@ const (
 // maxHeading bounds the length of a heading in tokens.
 const maxHeading = 14
 
-// Find gives the sections of a text, in its order. What stands before the first heading is in none.
-func (f *Finder) Find(t *text.Text) []Section {
+// Find gives the sections of a text, in its order: those that its original marks, and those that its headings begin, also inside of a marked
+// one. What stands before the first is in none.
+func (f *Finder) Find(t *text.Text, marked []note.SectionHint) []Section {
 	var found []heading
 	report := false
 	for i := 0; i < len(t.Tokens); {
+		if len(marked) > 0 && marked[0].Start <= int(t.Tokens[i].Start) {
+			h, next := f.marked(t, i, marked[0])
+			marked = marked[1:]
+			if n := len(found); n > 0 {
+				found[n-1].End = h.Start
+			}
+			found, i = append(found, h), next
+			continue
+		}
 		h, next := f.heading(t, i)
 		if next == 0 {
 			i++
@@ -65,6 +78,27 @@ func (f *Finder) Find(t *text.Text) []Section {
 	}
 	return sections
 }
+
+// marked reads the heading of a section that the original marks, at token i. Its code counts where it is one of those that mean something
+// here; else what its heading says.
+func (f *Finder) marked(t *text.Text, i int, mark note.SectionHint) (h heading, next int) {
+	h.Section = Section{Span: text.Span{Start: mark.Start}, Heading: text.Span{Start: mark.HeadingStart, End: mark.HeadingEnd}, Code: mark.Code}
+	h.inReport = mark.Code
+	for next = i; next < len(t.Tokens) && int(t.Tokens[next].Start) < mark.HeadingEnd; next++ {
+		continue
+	}
+	if !slices.Contains(f.codes, mark.Code) || mark.Code == "" {
+		if c := f.read(t, i); next > i && c.covered && c.phrases > 0 && c.to <= next {
+			h.Code, h.inReport = c.code, c.inReport
+		} else if !loincCode.MatchString(mark.Code) {
+			h.Code, h.inReport = "", ""
+		}
+	}
+	return h, next
+}
+
+// loincCode is the form of LOINC's codes.
+var loincCode = regexp.MustCompile(`^[0-9]{1,7}-[0-9]$`)
 
 // heading is a heading on its way to become a section.
 type heading struct {

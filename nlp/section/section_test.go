@@ -31,7 +31,7 @@ func TestFind(t *testing.T) {
 		"forms and drugs":        {"Name: Harrow\nAspirin: 81 mg\nP: 82", nil},
 		"an unknown in capitals": {"FAMILY HISTORY: gout\nTRAVEL LOG: none", []string{"FAMILY HISTORY 10157-6", "TRAVEL LOG "}},
 	} {
-		found := f.Find(text.New(test.body))
+		found := f.Find(text.New(test.body), nil)
 		var got []string
 		for i, s := range found {
 			got = append(got, test.body[s.Heading.Start:s.Heading.End]+" "+s.Code)
