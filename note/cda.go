@@ -80,7 +80,7 @@ func (d Decoder) readCDA(ctx context.Context, data []byte, k *kind, inside bool)
 		k.remarks = append(k.remarks, "the document has no section with a narrative: the "+said+" of all its elements were read")
 	}
 	k.remarks = append(k.remarks, r.faults.remarks()...)
-	made := Text{Body: string(r.flow.body), Hints: r.hints, parts: []part{{origins: []*origin{r.origin, c.origin}, tree: r.tree}}}
+	made := Text{Body: string(r.body), Hints: r.hints, parts: []part{{origins: []*origin{r.origin, c.origin}, tree: r.tree}}}
 	if r.unstructured == nil {
 		return made, nil
 	}
@@ -144,7 +144,7 @@ func (r *cdaReader) read() bool {
 		r.end()
 	}
 	r.origin.flush()
-	return len(bytes.TrimSpace(r.flow.body)) > 0 && !r.negates
+	return len(bytes.TrimSpace(r.body)) > 0 && !r.negates
 }
 
 // local takes the prefix off a name in small letters.
@@ -234,25 +234,25 @@ func (r *cdaReader) words() {
 			r.faults.outside++
 		}
 		return
-	case bare && r.unstructured.base64():
+	case bare && !r.unstructured.plain():
 		return
 	case r.narrative == 0 && r.title == 0 && r.reads != everyText && !bare:
 		return
 	}
-	before := len(r.flow.body)
+	before := len(r.body)
 	// Lines that stand in a narrative without any element are the writer's own.
 	r.faults.undefined += r.m.content(r.flow, bare || depth == r.narrative)
-	if len(r.flow.body) == before || len(r.sections) == 0 {
+	if len(r.body) == before || len(r.sections) == 0 {
 		return
 	}
 	s := &r.sections[len(r.sections)-1]
-	start := before + len(r.flow.body[before:]) - len(bytes.TrimLeft(r.flow.body[before:], " \t\n"))
+	start := before + len(r.body[before:]) - len(bytes.TrimLeft(r.body[before:], " \t\n"))
 	if s.hint < 0 {
 		s.hint = len(r.hints)
 		r.hints = append(r.hints, SectionHint{start, start, start, s.code})
 	}
 	if r.title > 0 {
-		r.hints[s.hint].HeadingEnd = len(r.flow.body)
+		r.hints[s.hint].HeadingEnd = len(r.body)
 	}
 }
 
@@ -304,5 +304,5 @@ func (r *cdaReader) end() {
 		r.sections = r.sections[:n-1]
 	}
 	r.faults.end(o.declares)
-	t.stack = t.stack[:depth]
+	t.pop()
 }

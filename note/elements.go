@@ -41,7 +41,7 @@ var lists = names("ul ol dl menu dir list")
 
 // roleOf gives what an element means where it stands.
 func (t *tree) roleOf(name string) role {
-	if lists[name] && (t.find("li", nil) > 0 || t.find("item", nil) > 0 || t.find("dd", nil) > 0) {
+	if lists[name] && t.opened["li"]+t.opened["item"]+t.opened["dd"] > 0 {
 		return line
 	}
 	return roles[name]

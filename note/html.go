@@ -268,7 +268,7 @@ func (r *pageReader) closeTo(depth int) {
 		default:
 			r.around(o.role)
 		}
-		r.tree.stack = r.tree.stack[:len(r.tree.stack)-1]
+		r.tree.pop()
 	}
 	r.tree.deeper = 0
 }

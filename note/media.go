@@ -230,16 +230,16 @@ func sniffMarkup(text, name string) Format {
 func rootName(text string) string {
 	for {
 		text = strings.TrimLeft(text, " \t\r\n\f")
-		end := ""
+		end := ">"
 		switch {
 		case strings.HasPrefix(text, "<!--"):
 			end = "-->"
 		case strings.HasPrefix(text, "<?"):
-			end = ">"
 		case len(text) > 14 && strings.EqualFold(text[:14], "<!doctype html"):
 			return "html"
 		case strings.HasPrefix(text, "<!"):
-			end = ">"
+			text = text[endOfDeclaration(text):]
+			continue
 		case strings.HasPrefix(text, "<"):
 			name := text[1:]
 			if i := strings.IndexAny(name, " \t\r\n/>"); i >= 0 {

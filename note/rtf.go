@@ -157,6 +157,7 @@ func (r *rtfReader) characters(from, to int) {
 
 // plain takes in ASCII.
 func (r *rtfReader) plain(from, to int) {
+	r.high = 0
 	for i := from; i < to; {
 		switch r.data[i] {
 		case ' ':
@@ -245,7 +246,7 @@ func (r *rtfReader) byte(b byte, at, size int) {
 
 // rune takes in a character.
 func (r *rtfReader) rune(c rune, at, size int) {
-	r.lead = r.lead[:0]
+	r.lead, r.high = r.lead[:0], 0
 	switch c {
 	case utf8.RuneError:
 		r.unknown++
@@ -279,13 +280,10 @@ func (r *rtfReader) unicode(value, at int) {
 	}
 	switch {
 	case utf16.IsSurrogate(c) && r.high != 0:
-		whole := utf16.DecodeRune(r.high, c)
-		r.high = 0
-		r.rune(whole, r.highAt, at+size-r.highAt)
+		r.rune(utf16.DecodeRune(r.high, c), r.highAt, at+size-r.highAt)
 	case utf16.IsSurrogate(c):
 		r.high, r.highAt = c, at
 	default:
-		r.high = 0
 		r.rune(c, at, size)
 	}
 }
@@ -332,8 +330,9 @@ func (r *rtfReader) control() {
 func (r *rtfReader) symbol(b byte, at int) {
 	switch b {
 	case '\'':
-		if value, err := strconv.ParseUint(string(r.data[min(r.at, len(r.data)):min(r.at+2, len(r.data))]), 16, 8); err == nil {
-			r.at += 2
+		digits := r.data[r.at:min(r.at+2, len(r.data))]
+		if value, err := strconv.ParseUint(string(digits), 16, 8); err == nil {
+			r.at += len(digits)
 			r.byte(byte(value), at, r.at-at)
 			return
 		}

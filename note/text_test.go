@@ -159,24 +159,3 @@ func TestCodePoint(t *testing.T) {
 		}
 	}
 }
-
-func FuzzDecode(f *testing.F) {
-	f.Add([]byte("Müller"), "text/plain; charset=windows-1252")
-	f.Add([]byte("\xff\xfea\x00"), "text/plain; charset=utf-16")
-	f.Add([]byte("a\x00\xed\xa0\x80"), "")
-	f.Fuzz(func(t *testing.T, data []byte, contentType string) {
-		if len(data) > 1<<16 {
-			t.Skip("over the size cap")
-		}
-		text, _, err := note.Decoder{}.Decode(context.Background(), data, contentType)
-		if err != nil {
-			return
-		}
-		if !utf8.ValidString(text.Body) {
-			t.Error("the text is not UTF-8")
-		}
-		if text.CodePoints() != utf8.RuneCountInString(text.Body) {
-			t.Error("code points are miscounted")
-		}
-	})
-}

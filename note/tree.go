@@ -20,7 +20,8 @@ type tree struct {
 	nodes  []node
 	places []place
 	stack  []open
-	deeper int // open elements beyond maxDepth
+	opened map[string]int // the open elements by name
+	deeper int            // open elements beyond maxDepth
 }
 
 // node is an element that holds text, or that one of those lies in.
@@ -48,7 +49,7 @@ type open struct {
 type sibling struct{ id, count int32 }
 
 func newTree() *tree {
-	return &tree{names: []string{"*"}, ids: map[string]int32{}, stack: []open{{node: -1}}}
+	return &tree{names: []string{"*"}, ids: map[string]int32{}, stack: []open{{node: -1}}, opened: map[string]int{}}
 }
 
 // push opens an element, and gives it to be filled; nil where it lies too deep to be followed.
@@ -59,7 +60,17 @@ func (t *tree) push(name, spelled string) *open {
 	}
 	id, index := t.count(spelled)
 	t.stack = append(t.stack, open{name: name, id: id, index: index, node: -1})
+	t.opened[name]++
 	return &t.stack[len(t.stack)-1]
+}
+
+// pop closes the current element.
+func (t *tree) pop() {
+	name := t.top().name
+	if t.opened[name]--; t.opened[name] == 0 {
+		delete(t.opened, name)
+	}
+	t.stack = t.stack[:len(t.stack)-1]
 }
 
 // count counts a child of the current element.
@@ -90,6 +101,9 @@ func (t *tree) top() *open { return &t.stack[len(t.stack)-1] }
 
 // find gives the depth of the innermost open element of a name, looking no further out than one that limit names; 0 where there is none.
 func (t *tree) find(name string, limit func(name string) bool) int {
+	if t.opened[name] == 0 {
+		return 0
+	}
 	for i := len(t.stack) - 1; i > 0; i-- {
 		if t.stack[i].name == name {
 			return i

@@ -31,6 +31,11 @@ func (u *unstructured) base64() bool {
 	return strings.EqualFold(strings.TrimSpace(u.representation), "B64")
 }
 
+// plain says that the body is text as it stands there.
+func (u *unstructured) plain() bool {
+	return !u.base64() && (u.mediaType == "" || Expected(u.mediaType, "") == Plain)
+}
+
 // readUnstructured reads the document inside a C-CDA document; outer is what that says itself: its title, and the body where it is text.
 func (d Decoder) readUnstructured(ctx context.Context, outer Text, u *unstructured, c characters, k *kind) (Text, error) {
 	switch {
@@ -38,7 +43,7 @@ func (d Decoder) readUnstructured(ctx context.Context, outer Text, u *unstructur
 		return Text{}, fmt.Errorf("%w: the body of the C-CDA document is a reference to another file, which is not followed", ErrContentType)
 	case u.compression != "":
 		return Text{}, fmt.Errorf("%w: the body of the C-CDA document is compressed", ErrContentType)
-	case !u.base64() && (u.mediaType == "" || Expected(u.mediaType, "") == Plain):
+	case u.plain():
 		return outer, nil
 	}
 	content, at := u.content(c.body)

@@ -112,11 +112,16 @@ func (p *page) line(from, to int) error {
 	if err != nil {
 		return err
 	}
-	switch len(rects) {
-	case 0: // characters that are nowhere
+	if len(rects) == 0 { // characters that are nowhere
 		return nil
-	case 1:
-		p.add(rects[0], from, to)
+	}
+	whole, n := rects[0], 1
+	for n < len(rects) && joins(whole, rects[n]) {
+		whole = around(whole, rects[n])
+		n++
+	}
+	if n == len(rects) {
+		p.add(whole, from, to)
 		return nil
 	}
 	// Each word is where its first character is.

@@ -3,6 +3,7 @@
 package pdf
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ import (
 // Bounds on the reading of one document.
 const (
 	// MaxMemory is what PDFium may use beside the document itself, in bytes.
-	MaxMemory = 80 << 20
+	MaxMemory = 64 << 20
 	// MaxPages is the largest number of pages that is read.
 	MaxPages = 2000
 
@@ -152,7 +153,7 @@ func (r *Reader) ReadPDF(ctx context.Context, data []byte) (pages [][]string, er
 
 // readDocument reads all pages; counted is told how many there are.
 func readDocument(instance pdfium.Pdfium, data []byte, counted func(pages int)) ([][]string, error) {
-	opened, err := instance.OpenDocument(&requests.OpenDocument{File: &data})
+	opened, err := instance.OpenDocument(&requests.OpenDocument{FileReader: bytes.NewReader(data), FileReaderSize: int64(len(data))})
 	switch {
 	case errors.Is(err, pdfiumerrors.ErrPassword):
 		return nil, fmt.Errorf("%w: the PDF needs a password", note.ErrEncrypted)
