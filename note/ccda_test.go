@@ -97,7 +97,7 @@ func TestHL7sExamples(t *testing.T) {
 	}
 	reader := pdf.New(filepath.Join(cache, "charthand", "pdfium"))
 	defer reader.Close()
-	if err := reader.Prepare(); err != nil {
+	if err := reader.Prepare(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	decoder := note.Decoder{PDF: reader}

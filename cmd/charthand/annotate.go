@@ -67,17 +67,17 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		defer fetcher.Close()
-		decoder, closeDecoder := newDecoder(s)
-		defer closeDecoder()
-		return a.documents(ctx, in, s.err, &extract.Extractor{Decoder: decoder, Fetcher: fetcher})
+		reader := newPDFReader()
+		defer reader.Close()
+		return a.documents(ctx, in, s.err, &extract.Extractor{Decoder: note.Decoder{PDF: reader}, Fetcher: fetcher})
 	}
 	data, err := io.ReadAll(in)
 	if err != nil {
 		return err
 	}
-	decoder, closeDecoder := newDecoder(s)
-	defer closeDecoder()
-	text, remarks, err := decoder.Decode(ctx, data, c.ContentType)
+	reader := newPDFReader()
+	defer reader.Close()
+	text, remarks, err := note.Decoder{PDF: reader}.Decode(ctx, data, c.ContentType)
 	if errors.Is(err, note.ErrEmpty) {
 		text, err = note.NewText(string(data)), nil
 	}

@@ -37,12 +37,11 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer model.Close()
-	extractor, closeExtractor, err := newExtractor(s, model, recognizer, c.languageFlag, c.siteFlags)
-	if err != nil {
+	reader := newPDFReader()
+	defer reader.Close()
+	if r.extractor, err = newExtractor(s, model, recognizer, reader, c.languageFlag, c.siteFlags); err != nil {
 		return err
 	}
-	defer closeExtractor()
-	r.extractor = extractor
 	if c.Subject != "" {
 		if r.extractor.Subject, err = fhir.ParseSubject(c.Subject); err != nil {
 			return usageError{fmt.Errorf("--subject: %w", err)}

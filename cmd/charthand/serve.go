@@ -26,11 +26,12 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer model.Close()
-	extractor, closeExtractor, err := newExtractor(s, model, recognizer, c.languageFlag, c.siteFlags)
+	reader := newPDFReader()
+	defer reader.Close()
+	extractor, err := newExtractor(s, model, recognizer, reader, c.languageFlag, c.siteFlags)
 	if err != nil {
 		return err
 	}
-	defer closeExtractor()
 	service, err := server.New(server.Config{
 		Extractor: extractor,
 		Version:   version,
@@ -45,6 +46,17 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	// The first PDF need not wait until PDFium is compiled. Where that fails, the first PDF says so.
+	preparing, stop := context.WithCancel(ctx)
+	prepared := make(chan struct{})
+	go func() {
+		defer close(prepared)
+		_ = reader.Prepare(preparing)
+	}()
+	defer func() {
+		stop()
+		<-prepared
+	}()
 	fmt.Fprintf(s.err, "charthand %s serves on http://%s; stop it with Ctrl-C\n", version, listener.Addr())
 	return service.Run(ctx, listener)
 }

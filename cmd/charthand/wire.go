@@ -60,26 +60,20 @@ func understanding(recognizer *nlp.Recognizer) (nlp.Pipeline, error) {
 	return append(nlp.Pipeline{recognizer}, stages...), err
 }
 
-// newDecoder makes what reads attachments. PDFium, compiled for this machine, is kept in the cache folder.
-func newDecoder(s streams) (decoder note.Decoder, closeDecoder func()) {
+// newPDFReader makes what reads PDF. PDFium, compiled for this machine, is kept in the cache folder.
+func newPDFReader() *pdf.Reader {
 	folder := ""
 	if cache, err := os.UserCacheDir(); err == nil {
 		folder = filepath.Join(cache, "charthand", "pdfium")
 	}
-	reader := pdf.New(folder)
-	return note.Decoder{PDF: reader}, func() {
-		if err := reader.Close(); err != nil {
-			fmt.Fprintln(s.err, "charthand:", err)
-		}
-	}
+	return pdf.New(folder)
 }
 
-// newExtractor wires the line from document to Bundle; the second function frees what it holds. What the rules do not know of the model is
-// said on standard error.
-func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, language languageFlag, site siteFlags) (*extract.Extractor, func(), error) {
+// newExtractor wires the line from document to Bundle. What the rules do not know of the model is said on standard error.
+func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, reader *pdf.Reader, language languageFlag, site siteFlags) (*extract.Extractor, error) {
 	in, err := site.read()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	types, _ := labelSchema(model.Labels)
 	mapper, err := mapping.New(mapping.Config{
@@ -92,7 +86,7 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, lang
 		Software:  mapping.Software{Version: version, Model: model.Settings.Name, ModelVersion: model.Settings.Version, ModelDigest: model.Digest},
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	switch unknown := strings.Join(mapper.Unknown, ", "); {
 	case mapper.Schema == "":
@@ -102,20 +96,16 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, lang
 	}
 	stages, err := understanding(recognizer)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	fetcher, err := client.New(in.client())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	decoder, closeDecoder := newDecoder(s)
 	return &extract.Extractor{
-			Pipeline: append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...),
-			Mapper:   mapper,
-			Decoder:  decoder,
-			Fetcher:  fetcher,
-		}, func() {
-			fetcher.Close()
-			closeDecoder()
-		}, nil
+		Pipeline: append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...),
+		Mapper:   mapper,
+		Decoder:  note.Decoder{PDF: reader},
+		Fetcher:  fetcher,
+	}, nil
 }

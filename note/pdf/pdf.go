@@ -1,26 +1,20 @@
-// Package pdf reads the text layer of PDF documents with PDFium, which runs as WebAssembly: what a document makes it do stays inside a
-// sandbox without files, network or output, with bounds on memory and time.
+// Package pdf reads the text layer of PDF documents with PDFium, which runs as WebAssembly in a process of its own: what a document makes it
+// do stays inside a sandbox without files, network or output, with a bound on memory, and is ended when it takes too long.
 package pdf
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
 	"runtime"
 	"sync"
 	"time"
 
 	"charthand/note"
-
-	"github.com/klippa-app/go-pdfium"
-	pdfiumerrors "github.com/klippa-app/go-pdfium/errors"
-	"github.com/klippa-app/go-pdfium/requests"
-	"github.com/klippa-app/go-pdfium/webassembly"
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 )
 
 // Bounds on the reading of one document.
@@ -35,155 +29,225 @@ const (
 	timePerPage     = 20 * time.Millisecond
 	maxTime         = 15 * time.Second
 
-	wasmPage = 64 << 10
+	// startTime is how long a process may take to begin: at the first start on a machine it compiles PDFium.
+	startTime = 2 * time.Minute
+	// idleTime is how long a process waits for the next document before it is ended.
+	idleTime = time.Minute
 )
 
-// Reader reads PDF. It is safe for concurrent use; what is more than its processors waits. PDFium is compiled for this machine at the first
-// document, which takes some seconds; what was compiled is kept in a folder, and then a start takes a fraction of a second.
+// Reader reads PDF. It is safe for concurrent use; what is more than it has processes for waits. PDFium is compiled for this machine at the
+// first document, which takes some seconds; what was compiled is kept in a folder, and then a process begins in a fraction of a second.
 type Reader struct {
 	cacheDir string
+	places   chan struct{} // one for each process that may be there
 
 	mutex  sync.Mutex
-	pool   pdfium.Pool
-	cache  wazero.CompilationCache
+	idle   []*process
 	closed bool
 }
 
 // New makes a Reader. cacheDir is where the compiled PDFium is kept; it is made with mode 0700. Where it is empty or cannot be used, nothing
 // is kept.
-func New(cacheDir string) *Reader { return &Reader{cacheDir: cacheDir} }
+func New(cacheDir string) *Reader {
+	return &Reader{cacheDir: cacheDir, places: make(chan struct{}, max(1, min(4, runtime.GOMAXPROCS(0))))}
+}
 
-// Close frees what the Reader holds. No document may be under way.
-func (r *Reader) Close() error {
+// Close ends the processes. It waits for the documents that are under way; no other may come.
+func (r *Reader) Close() {
+	for range cap(r.places) {
+		r.places <- struct{}{}
+	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.closed = true
-	if r.pool == nil {
-		return nil
+	for _, p := range r.idle {
+		p.end()
 	}
-	err := r.pool.Close()
-	r.pool = nil
-	if r.cache != nil {
-		err = errors.Join(err, r.cache.Close(context.Background()))
-	}
-	return err
+	r.idle = nil
 }
 
-// Prepare compiles PDFium if that has not been done, so that the first document need not wait for it.
-func (r *Reader) Prepare() error {
-	_, err := r.instances()
-	return err
+// Prepare begins a process, so that the first document need not wait for one.
+func (r *Reader) Prepare(ctx context.Context) error {
+	select {
+	case r.places <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.places }()
+	p, err := r.take(ctx)
+	if err != nil {
+		return err
+	}
+	r.giveBack(p)
+	return nil
 }
 
-// instances starts PDFium.
-func (r *Reader) instances() (pdfium.Pool, error) {
+var errClosed = errors.New("pdf: the reader is closed")
+
+// take gives a process that is idle, or begins one; the caller holds a place.
+func (r *Reader) take(ctx context.Context) (*process, error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	switch {
-	case r.closed:
-		return nil, errors.New("pdf: the reader is closed")
-	case r.pool != nil:
-		return r.pool, nil
+	if r.closed {
+		return nil, errClosed
 	}
-	config := wazero.NewRuntimeConfig().
-		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
-		WithMemoryLimitPages(MaxMemory / wasmPage).
-		WithCloseOnContextDone(true)
-	if r.cacheDir != "" {
-		if cache, err := wazero.NewCompilationCacheWithDir(r.cacheDir); err == nil {
-			r.cache = cache
-			config = config.WithCompilationCache(cache)
+	for len(r.idle) > 0 {
+		p := r.idle[len(r.idle)-1]
+		r.idle = r.idle[:len(r.idle)-1]
+		if p.timer.Stop() {
+			return p, nil
 		}
+		// Its time was over just now: expire waits for the lock, and finds it gone.
+		p.end()
 	}
-	pool, err := webassembly.Init(webassembly.Config{
-		Context:       experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0)),
-		MaxTotal:      max(1, min(4, runtime.GOMAXPROCS(0))),
-		FSConfig:      wazero.NewFSConfig(), // no files
-		RuntimeConfig: config,
-		Stdout:        io.Discard,
-		Stderr:        io.Discard,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("pdf: PDFium cannot be started: %w", err)
-	}
-	r.pool = pool
-	return pool, nil
+	// One begins at a time: the first compiles for all.
+	return begin(ctx, r.cacheDir)
 }
 
-// errTime ends the work on a document that takes too long.
-var errTime = errors.New("too slow")
+// giveBack keeps a process for the next document.
+func (r *Reader) giveBack(p *process) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	p.timer = time.AfterFunc(idleTime, func() { r.expire(p) })
+	r.idle = append(r.idle, p)
+}
+
+// expire ends a process that has been idle for long.
+func (r *Reader) expire(p *process) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for i, idle := range r.idle {
+		if idle == p {
+			r.idle = append(r.idle[:i], r.idle[i+1:]...)
+			p.end()
+			return
+		}
+	}
+}
 
 // ReadPDF implements note.PDFReader.
-func (r *Reader) ReadPDF(ctx context.Context, data []byte) (pages [][]string, err error) {
-	pool, err := r.instances()
+func (r *Reader) ReadPDF(ctx context.Context, data []byte) ([][]string, error) {
+	select {
+	case r.places <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-r.places }()
+	p, err := r.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	instance, err := pool.GetInstanceWithContext(ctx)
+	pages, err := p.read(ctx, data)
+	if p.ended {
+		return nil, err
+	}
+	r.giveBack(p)
+	return pages, err
+}
+
+// process is a process that reads one document after the other.
+type process struct {
+	command *exec.Cmd
+	in      io.WriteCloser
+	out     *json.Decoder
+	timer   *time.Timer // of its idleness
+	ended   bool
+}
+
+// begin starts this program once more, to be a worker, and waits until it is ready.
+func begin(ctx context.Context, cacheDir string) (*process, error) {
+	program, err := os.Executable()
 	if err != nil {
+		return nil, fmt.Errorf("pdf: no process can be started: %w", err)
+	}
+	p := &process{command: exec.Command(program)} //nolint:gosec,noctx // this program; it outlives the request
+	p.command.Env = append(os.Environ(), workerVariable+"="+cacheDir+"/")
+	if p.in, err = p.command.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("pdf: no process can be started: %w", err)
+	}
+	out, err := p.command.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("pdf: no process can be started: %w", err)
+	}
+	p.out = json.NewDecoder(out)
+	if err := p.command.Start(); err != nil {
+		return nil, fmt.Errorf("pdf: no process can be started: %w", err)
+	}
+	limited, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	err = p.within(limited, func() error {
+		var ready answer
+		return p.out.Decode(&ready)
+	})
+	if err != nil {
+		p.end()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("pdf: %w", err)
+		return nil, errors.New("pdf: PDFium cannot be started")
 	}
+	return p, nil
+}
+
+// end ends the process and waits until it is gone.
+func (p *process) end() {
+	if p.ended {
+		return
+	}
+	p.ended = true
+	_ = p.in.Close()
+	_ = p.command.Process.Kill()
+	_ = p.command.Wait() // that it was killed is known
+}
+
+// within talks with the process, which is killed when a context ends; the error is the context's cause then.
+func (p *process) within(ctx context.Context, talk func() error) error {
+	killed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(killed)
+		_ = p.command.Process.Kill()
+	})
+	err := talk()
+	if !stop() {
+		<-killed
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// errTime ends the work on a document that takes too long.
+var errTime = fmt.Errorf("%w: the PDF takes longer to read than a document may", note.ErrTooLong)
+
+// read has a document read. A process that does not come to an answer is ended.
+func (p *process) read(ctx context.Context, data []byte) (pages [][]string, err error) {
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	clock := time.AfterFunc(timePerDocument, func() { cancel(errTime) })
 	defer clock.Stop()
-	// PDFium knows no context: it is stopped from outside, and its instance is lost with that.
-	killed := make(chan struct{})
-	stop := context.AfterFunc(limited, func() {
-		defer close(killed)
-		_ = instance.Kill()
-	})
-	pages, err = readDocument(instance, data, func(pages int) {
-		clock.Reset(min(maxTime, timePerDocument+time.Duration(pages)*timePerPage))
-	})
-	if stop() {
-		_ = instance.Close() // the document's memory goes with the instance
-	} else {
-		<-killed
-		if context.Cause(limited) == errTime { //nolint:errorlint // it is the cause itself
-			return nil, fmt.Errorf("%w: the PDF takes longer to read than a document may", note.ErrTooLong)
+	var last answer
+	err = p.within(limited, func() error {
+		if err := writeDocument(p.in, data); err != nil {
+			return err
 		}
+		var first answer
+		if err := p.out.Decode(&first); err != nil {
+			return err
+		}
+		clock.Reset(min(maxTime, timePerDocument+time.Duration(first.Count)*timePerPage))
+		return p.out.Decode(&last)
+	})
+	switch {
+	case ctx.Err() != nil:
+		p.end()
 		return nil, ctx.Err()
-	}
-	return pages, err
-}
-
-// readDocument reads all pages; counted is told how many there are.
-func readDocument(instance pdfium.Pdfium, data []byte, counted func(pages int)) ([][]string, error) {
-	opened, err := instance.OpenDocument(&requests.OpenDocument{FileReader: bytes.NewReader(data), FileReaderSize: int64(len(data))})
-	switch {
-	case errors.Is(err, pdfiumerrors.ErrPassword):
-		return nil, fmt.Errorf("%w: the PDF needs a password", note.ErrEncrypted)
-	case errors.Is(err, pdfiumerrors.ErrSecurity):
-		return nil, fmt.Errorf("%w: in a way that is not known", note.ErrEncrypted)
+	case errors.Is(err, errTime):
+		p.end()
+		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("%w: it is no PDF that can be opened", note.ErrDamaged)
+		p.end()
+		return nil, fmt.Errorf("%w: the PDF cannot be read", note.ErrDamaged)
+	case last.Kind != "":
+		return nil, fmt.Errorf("%w%s", kinds[last.Kind], last.Why)
 	}
-	count, err := instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: opened.Document})
-	switch {
-	case err != nil || count.PageCount == 0:
-		return nil, fmt.Errorf("%w: the PDF has no pages", note.ErrDamaged)
-	case count.PageCount > MaxPages:
-		return nil, fmt.Errorf("%w: the PDF has %d pages, %d are the most that is read", note.ErrTooLong, count.PageCount, MaxPages)
-	}
-	counted(count.PageCount)
-	pages := make([][]string, count.PageCount)
-	length := 0
-	for i := range pages {
-		fragments, err := readPage(instance, requests.Page{ByIndex: &requests.PageByIndex{Document: opened.Document, Index: i}})
-		if err != nil {
-			return nil, fmt.Errorf("%w: page %d cannot be read", note.ErrDamaged, i+1)
-		}
-		for _, f := range fragments {
-			length += len(f.text)
-		}
-		if length > 4*note.MaxCharacters {
-			return nil, fmt.Errorf("%w: the PDF has more than %d characters", note.ErrTooLong, note.MaxCharacters)
-		}
-		pages[i] = layOut(fragments)
-	}
-	return pages, nil
+	return last.Pages, nil
 }
