@@ -2,6 +2,7 @@ package note
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -50,11 +51,7 @@ const loinc = "2.16.840.1.113883.6.1"
 
 // readCDA reads a C-CDA document or fragment. What is not well-formed is read as far as it goes, and named in the remarks.
 func (d Decoder) readCDA(ctx context.Context, data []byte, k *kind, inside bool) (Text, error) {
-	if declaration := xmlEncoding(data); declaration != "" {
-		if _, err := lookup(declaration); err == nil {
-			k.charset = declaration
-		}
-	}
+	k.charset = cmp.Or(xmlEncoding(data), k.charset)
 	c, err := decodeCharset(data, k.charset)
 	if err != nil {
 		return Text{}, err
@@ -102,7 +99,7 @@ func xmlEncoding(data []byte) string {
 		return "" // UTF-16 is found by looking
 	}
 	if match := xmlDeclaration.FindSubmatch(head); match != nil {
-		return string(match[1])
+		return inner(match[1])
 	}
 	return ""
 }
@@ -291,7 +288,7 @@ func (r *cdaReader) end() {
 	switch {
 	case o.role == tableRow:
 		r.endRow()
-	case o.role != cellOf:
+	case o.role != cellOf && o.role != lineBreak:
 		r.around(o.role)
 	}
 	switch depth {

@@ -270,6 +270,14 @@ func (c *characters) decodeOther(b *strings.Builder, data []byte, charset encodi
 	return lost
 }
 
+// inner gives a charset that a document names inside of it, empty where there is none such: what can be read as ASCII is no UTF-16.
+func inner(name []byte) string {
+	if found, err := lookup(string(name)); err != nil || found == utf16LE || found == utf16BE || found == utf16Unmarked {
+		return ""
+	}
+	return string(name)
+}
+
 // lookup finds a charset by its IANA name, else by a label that browsers know. Without a name it is nil.
 func lookup(charset string) (encoding.Encoding, error) {
 	if charset == "" {

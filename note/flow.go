@@ -216,6 +216,7 @@ func (f *flow) endRow() {
 	if r.cells < 2 || r.nested || r.from < 0 || len(f.body)-r.from > maxRow {
 		return
 	}
+	f.gap = lineEnd
 	for _, at := range r.breaks {
 		f.body[at] = ' '
 	}

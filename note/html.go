@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html/charset"
-
 	tokens "golang.org/x/net/html"
 )
 
@@ -19,13 +17,13 @@ type pageReader struct {
 	leftOut int // characters hidden or struck out
 }
 
+// metaCharset is how a page says its charset itself (HTML, section 4.2.5.4): within the first 1024 bytes.
+var metaCharset = regexp.MustCompile(`(?i)<meta\s[^>]*charset\s*=\s*["']?\s*([A-Za-z0-9._:-]{1,40})`)
+
 // readHTML reads a page, or a part of one.
 func readHTML(data []byte, k *kind) (Text, error) {
-	if k.charset == "" {
-		// A page may say its charset itself; what is only guessed is guessed better from the whole.
-		if found, name, certain := charset.DetermineEncoding(data, ""); certain && found != nil {
-			k.charset = name
-		}
+	if match := metaCharset.FindSubmatch(data[:min(len(data), 1024)]); k.charset == "" && match != nil {
+		k.charset = inner(match[1])
 	}
 	c, err := decodeCharset(data, k.charset)
 	if err != nil {

@@ -109,7 +109,7 @@ func (r *rtfReader) step() error {
 	case '}':
 		r.fallback = 0
 		if n := len(r.stack); n > 0 {
-			if r.state.destination == toMargin && r.stack[n-1].destination != toMargin || r.state.destination == toText && r.stack[n-1].destination != toText {
+			if r.state.destination == toText && r.stack[n-1].destination != toText {
 				r.widen(lineEnd)
 			}
 			r.state, r.stack = r.stack[n-1], r.stack[:n-1]
