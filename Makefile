@@ -6,7 +6,7 @@ SHELL := bash
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/charthand
 LISTEN ?= localhost:8080
-FUZZTIME ?= 10s
+FUZZTIME ?= 60s
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(CACHE)/tools/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 TRAIN_ENV := $(CACHE)/train-env
@@ -48,7 +48,7 @@ race: native ## pass the Go tests under the race detector
 	go test -race ./...
 
 .PHONY: fuzz
-fuzz: native ## fuzz every decoder for FUZZTIME (10s)
+fuzz: native ## fuzz every decoder for FUZZTIME (60s)
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
 	  for name in $$(grep -oE '^func Fuzz[A-Za-z]*' $$f | cut -d' ' -f2); do \
 	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$(dirname $$f); \
@@ -56,7 +56,8 @@ fuzz: native ## fuzz every decoder for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: build train-env ## time charthand: its whole path, as a server, and beside Hugging Face's pipeline and hugot (about ten minutes)
+bench: build train-env ## time charthand: its decoders, its whole path, as a server, and beside Hugging Face's pipeline and hugot (about ten minutes)
+	go test ./note ./note/pdf -run '^$$' -bench Decode
 	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench WholePath -benchtime 200x
 	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench Mapping -benchtime 2000x
 	CHARTHAND_DATA=$(DATA) go test ./cmd/charthand -run '^$$' -bench Serve -benchtime 1x

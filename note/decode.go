@@ -11,7 +11,7 @@ import (
 // Limits on what is read.
 const (
 	// MaxBytes is the largest attachment, in bytes.
-	MaxBytes = 32 << 20
+	MaxBytes = 24 << 20
 	// MaxCharacters is the longest text, in Unicode code points. A clinical note has some thousands; what is longer than this would hold a
 	// processor for minutes.
 	MaxCharacters = 1_000_000

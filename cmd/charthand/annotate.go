@@ -9,7 +9,6 @@ import (
 
 	"charthand/extract"
 	"charthand/fhir"
-	"charthand/fhir/client"
 	"charthand/nlp"
 	"charthand/note"
 )
@@ -62,7 +61,7 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		fetcher, err := client.New(site.client())
+		fetcher, err := site.fetcher()
 		if err != nil {
 			return err
 		}

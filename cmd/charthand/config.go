@@ -18,7 +18,7 @@ import (
 
 // fetchFlags say what attachments are fetched from.
 type fetchFlags struct {
-	FHIRBase string `name:"fhir-base" help:"The FHIR server that documents are from: attachments that are elsewhere are fetched from it. None are fetched otherwise." placeholder:"URL"`
+	FHIRBase string `name:"fhir-base" help:"The FHIR server that documents are from: attachments that are elsewhere are fetched from it, or from hosts that the settings allow; never from anywhere else." placeholder:"URL"`
 }
 
 // siteFlags are the flags of the commands that make resources.
@@ -41,16 +41,38 @@ type settings struct {
 
 // attachments say where attachments may be fetched from beside the FHIR server, and how much.
 type attachments struct {
-	Hosts    []string       `yaml:"hosts"`
-	Networks []netip.Prefix `yaml:"networks"`
-	MaxBytes int64          `yaml:"maxBytes"`
-	Timeout  time.Duration  `yaml:"timeout"`
+	Hosts    []string `yaml:"hosts"`
+	Networks []string `yaml:"networks"`
+	MaxBytes int64    `yaml:"maxBytes"`
+	Timeout  string   `yaml:"timeout"`
 }
 
-// client gives the settings of what fetches attachments.
-func (in *settings) client() client.Config {
+// client gives the settings of what fetches attachments, and every fault in them.
+func (in *settings) client() (client.Config, error) {
 	a := in.Attachments
-	return client.Config{Base: in.FHIRBase, Hosts: a.Hosts, Networks: a.Networks, MaxBytes: a.MaxBytes, Timeout: a.Timeout}
+	config := client.Config{Base: in.FHIRBase, Hosts: a.Hosts, MaxBytes: a.MaxBytes}
+	var faults []error
+	for _, network := range a.Networks {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("attachments.networks: %q is no network: expected something like 10.0.0.0/8", network))
+		}
+		config.Networks = append(config.Networks, prefix)
+	}
+	var err error
+	if config.Timeout, err = time.ParseDuration(a.Timeout); err != nil {
+		faults = append(faults, fmt.Errorf("attachments.timeout: %q is no time: expected something like 30s", a.Timeout))
+	}
+	return config, errors.Join(faults...)
+}
+
+// fetcher makes what fetches attachments.
+func (in *settings) fetcher() (*client.Client, error) {
+	config, err := in.client()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(config)
 }
 
 // read gives the settings in force: the defaults, the file's in their place, and the flags' in theirs.
@@ -85,8 +107,8 @@ func (f siteFlags) read() (*settings, error) {
 	in.Write = cmp.Or(f.Write, in.Write, mapping.ConditionalCreate)
 	in.FHIRBase = cmp.Or(f.FHIRBase, in.FHIRBase)
 	in.Attachments.MaxBytes = cmp.Or(in.Attachments.MaxBytes, note.MaxBytes)
-	in.Attachments.Timeout = cmp.Or(in.Attachments.Timeout, client.DefaultTimeout)
-	if _, err := client.New(in.client()); err != nil {
+	in.Attachments.Timeout = cmp.Or(in.Attachments.Timeout, client.DefaultTimeout.String())
+	if _, err := in.fetcher(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
 	if err := mapping.Validate(in.Profile, in.Write); err != nil {

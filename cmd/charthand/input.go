@@ -49,7 +49,7 @@ func (in *input) Close() error {
 }
 
 // maxValue bounds one JSON value of the input, in bytes: the largest attachment in base64, with what stands around it.
-const maxValue = 48 << 20
+const maxValue = 34 << 20
 
 // errTooLarge is the error for a value that is over the bound.
 var errTooLarge = fmt.Errorf("larger than %d MiB", maxValue>>20)

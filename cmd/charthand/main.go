@@ -56,8 +56,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	exited := -1
 	parser, err := kong.New(&commands{},
 		kong.Name("charthand"),
-		kong.Description("Reads clinical notes (FHIR DocumentReference) and gives back what they say as FHIR resources. "+
-			"Everything happens on this machine: nothing is sent anywhere."),
+		kong.Description("Reads clinical notes (FHIR DocumentReference, DiagnosticReport) and gives back what they say as FHIR resources. "+
+			"Everything happens on this machine: nothing of a note is sent anywhere."),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

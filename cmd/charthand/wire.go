@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"charthand/extract"
-	"charthand/fhir/client"
 	"charthand/mapping"
 	"charthand/models"
 	"charthand/nlp"
@@ -98,7 +97,7 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, read
 	if err != nil {
 		return nil, err
 	}
-	fetcher, err := client.New(in.client())
+	fetcher, err := in.fetcher()
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ type Config struct {
 	// Networks are the private, loopback and link-local networks that Hosts may be in. Addresses of such networks are refused otherwise, so that
 	// a document cannot make charthand ask what only this machine can reach.
 	Networks []netip.Prefix
-	// MaxBytes bounds an attachment, in bytes: 32 MiB by default.
+	// MaxBytes bounds an attachment, in bytes: 24 MiB by default.
 	MaxBytes int64
 	// Timeout bounds one fetch, redirects and all: 30 s by default.
 	Timeout time.Duration
@@ -35,7 +35,7 @@ type Config struct {
 
 // The limits that stand where none are set.
 const (
-	DefaultMaxBytes = 32 << 20
+	DefaultMaxBytes = 24 << 20
 	DefaultTimeout  = 30 * time.Second
 
 	maxRedirects = 5
