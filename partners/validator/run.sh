@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Validates what bin/charthand writes: the sample documents and 200 dictated notes as R4, US Core and IPS, the sample documents in every way
+# Validates what bin/charthand writes: the sample documents, attachments and 200 dictated notes as R4, US Core and IPS, the sample documents in every way
 # of writing and with a site's settings, and what becomes of notes that are replaced or withdrawn.
 # Usage: partners/validator/run.sh CACHE DATA
 set -euo pipefail
@@ -26,6 +26,7 @@ fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 documents=(fixtures/documents/*.json)
+python3 "$here/attachments.py" fixtures/attachments >"$out/attachments.ndjson"
 dictated=()
 if [ -f "$data/mtsamples/notes.ndjson.gz" ]; then
   python3 "$here/dictated.py" "$data/mtsamples" 200 >"$out/dictated.ndjson"
@@ -47,6 +48,7 @@ fi
 for profile in "${profiles[@]}"; do
   extract "$profile" --profile "$profile" --any-language "${documents[@]}" "${dictated[@]}"
   extract "$profile-site" --profile "$profile" --config "$here/site.yaml" "${documents[@]}"
+  extract "$profile-attachments" --profile "$profile" "$out/attachments.ndjson"
   extract "$profile-life" --profile "$profile" fixtures/life/*.json
 done
 for mode in conditional-update client-id post; do
