@@ -146,14 +146,20 @@ func FuzzText(f *testing.F) {
 	f.Add([]byte("Müller"), "text/plain; charset=windows-1252")
 	f.Add([]byte("\xff\xfea\x00"), "text/plain; charset=utf-16")
 	f.Add([]byte("a\x00\xed\xa0\x80"), "")
+	f.Add([]byte("\ufeffGröße\r\n"), "text/plain; charset=utf-8")
 	f.Add([]byte("\x1b$B7l05\x1b(B 120/80"), "text/plain; charset=iso-2022-jp")
 	f.Add([]byte("\x8c\x8c\x88\xb3"), "text/plain; charset=shift_jis")
 	f.Fuzz(func(t *testing.T, data []byte, contentType string) {
 		if len(data) > maxFuzzed {
 			t.Skip("over the size cap")
 		}
-		if text, err := decodeWithin(t, data, contentType); err == nil {
-			checkMap(t, text, data, nil)
+		text, err := decodeWithin(t, data, contentType)
+		if err != nil {
+			return
+		}
+		checkMap(t, text, data, nil)
+		if contentType == "text/plain; charset=utf-8" && text.Format == note.Plain && utf8.Valid(data) && text.Body != strings.TrimPrefix(string(data), "\ufeff") {
+			t.Errorf("UTF-8 became something else: %q", text.Body)
 		}
 	})
 }
@@ -180,9 +186,15 @@ func FuzzCDA(f *testing.F) {
 		if len(data) > maxFuzzed {
 			t.Skip("over the size cap")
 		}
-		if text, err := decodeWithin(t, data, "application/cda+xml; charset=utf-8"); err == nil {
-			checkMap(t, text, data, nil)
+		text, err := decodeWithin(t, data, "application/cda+xml; charset=utf-8")
+		if err != nil {
+			return
 		}
+		same := sameInUTF8
+		if text.Format != note.CDA || !utf8.Valid(data) || bytes.Contains(data, []byte("encoding")) {
+			same = nil // another charset
+		}
+		checkMap(t, text, data, same)
 	})
 }
 

@@ -187,7 +187,8 @@ func TestLimits(t *testing.T) {
 	s := httptest.NewServer(mux)
 	defer s.Close()
 	defer close(release)
-	c := newClient(t, client.Config{Base: s.URL, MaxBytes: 1 << 20, Timeout: 300 * time.Millisecond})
+	c := newClient(t, client.Config{Base: s.URL, MaxBytes: 1 << 20, Timeout: time.Minute})
+	hasty := newClient(t, client.Config{Base: s.URL, Timeout: 200 * time.Millisecond})
 	for path, want := range map[string]struct {
 		says    string
 		passing bool
@@ -199,7 +200,11 @@ func TestLimits(t *testing.T) {
 		"down":    {"answered 503", true},
 		"outcome": {"no Binary resource", false},
 	} {
-		_, err := c.Fetch(t.Context(), "Binary/"+path, "text/plain")
+		fetcher := c
+		if path == "slow" {
+			fetcher = hasty
+		}
+		_, err := fetcher.Fetch(t.Context(), "Binary/"+path, "text/plain")
 		var failure interface{ Temporary() bool }
 		if err == nil || !strings.Contains(err.Error(), want.says) || !errors.As(err, &failure) || failure.Temporary() != want.passing {
 			t.Errorf("%s: got %v", path, err)
