@@ -29,8 +29,10 @@ type Config struct {
 	Networks []netip.Prefix
 	// MaxBytes bounds an attachment, in bytes: 24 MiB by default.
 	MaxBytes int64
-	// Timeout bounds one fetch, redirects and all: 30 s by default.
+	// Timeout bounds one request, redirects and all: 30 s by default.
 	Timeout time.Duration
+	// Auth is what the server wants to see; nil for nothing.
+	Auth Authorizer
 }
 
 // The limits that stand where none are set.
@@ -43,14 +45,15 @@ const (
 
 // Client fetches attachments. It is safe for concurrent use.
 type Client struct {
-	config Config
-	base   *url.URL // nil where there is none
-	http   *http.Client
+	config  Config
+	base    *url.URL // nil where there is none
+	http    *http.Client
+	breaker *breaker
 }
 
 // New makes a Client, or says what is wrong with its settings.
 func New(config Config) (*Client, error) {
-	c := &Client{config: config}
+	c := &Client{config: config, breaker: &breaker{now: time.Now}}
 	if config.MaxBytes < 0 || config.Timeout < 0 {
 		return nil, errors.New("a limit is negative")
 	}
@@ -211,6 +214,11 @@ func (c *Client) get(ctx context.Context, target *url.URL, accept string) (found
 		return fhir.Binary{}, 0, refusal{"its url is none"}
 	}
 	request.Header.Set("Accept", accept)
+	if c.config.Auth != nil && c.isBase(target) {
+		if err := c.config.Auth.Authorize(ctx, request); err != nil {
+			return fhir.Binary{}, 0, err
+		}
+	}
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return fhir.Binary{}, 0, c.explain(ctx, target, err)
