@@ -86,7 +86,7 @@ func IsTemporary(err error) bool {
 }
 
 // Do makes one request of the server, as often as it takes within reason: answers of 429 and 5xx and failures of the network are tried again,
-// after the time that the server names or a growing one, other answers never. path is relative to the base, or an address of the server itself.
+// after the time that the server names or a growing one; after 401 once, with what is asked for anew; other answers never. path is relative to the base, or an address of the server itself.
 // While the server is down nothing is asked of it: the error is ErrDown then.
 func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*Answer, error) {
 	if c.base == nil {
@@ -102,12 +102,18 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 	if !c.isBase(target) {
 		return nil, refusal{"the address is not the FHIR server's"}
 	}
+	renewed := false
 	for attempt := 1; ; attempt++ {
 		if err := c.breaker.enter(); err != nil {
 			return nil, err
 		}
 		answer, wait, err := c.once(ctx, method, target, header, body)
 		c.breaker.leave(err == nil || !IsTemporary(err) && ctx.Err() == nil)
+		var refused *StatusError
+		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && c.config.Auth != nil && !renewed {
+			renewed = true // once more, with what is asked for anew
+			continue
+		}
 		if err == nil || ctx.Err() != nil || !IsTemporary(err) || attempt == maxAttempts {
 			return answer, err
 		}

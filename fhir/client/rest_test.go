@@ -192,7 +192,7 @@ func TestWrites(t *testing.T) {
 	if _, err := c.Transaction(ctx, bundle); err == nil {
 		t.Error("an answer without entries was taken")
 	}
-	if _, err := c.Read(ctx, "Patient/1"); err == nil || auth.refused != 1 {
+	if _, err := c.Read(ctx, "Patient/1"); err == nil || auth.refused != 2 {
 		t.Errorf("unauthorised: %v, told %d times", err, auth.refused)
 	}
 	const sent = ` {"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient"}}]}`
@@ -200,7 +200,7 @@ func TestWrites(t *testing.T) {
 		`POST /r4/Patient If-None-Exist: identifier=a|b Authorization: Bearer t {"resourceType":"Patient"}`,
 		`PUT /r4/Patient/1 If-Match: W/"3" Authorization: Bearer t {"resourceType":"Patient"}`,
 		`DELETE /r4/Patient/1 Authorization: Bearer t`, `DELETE /r4/Patient/1 Authorization: Bearer t`,
-		`POST /r4 Authorization: Bearer t` + sent, `POST /r4 Authorization: Bearer t` + sent, `GET /r4/Patient/1 Authorization: Bearer t`,
+		`POST /r4 Authorization: Bearer t` + sent, `POST /r4 Authorization: Bearer t` + sent, `GET /r4/Patient/1 Authorization: Bearer t`, `GET /r4/Patient/1 Authorization: Bearer t`,
 	}
 	if diff := cmp.Diff(want, script.asked); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
