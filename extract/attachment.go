@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha1" //nolint:gosec // FHIR's hash of attachments
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -194,20 +195,24 @@ func check(path string, a fhir.Attachment) (remarks []string, issue *fhir.Issue)
 	if n := int64(len(a.Data)); a.Size >= 0 && a.Size != n {
 		said := fmt.Sprintf("the data has %d bytes, the attachment names a size of %d", n, a.Size)
 		switch {
+		case (n+2)/3*4 == a.Size: // the length of the base64, which many write
 		case a.Elsewhere && n < a.Size:
 			return refuse(".size", said+": it did not arrive whole")
-		case (n+2)/3*4 != a.Size: // not the length of the base64 either, which many write
+		default:
 			remarks = append(remarks, said)
 		}
 	}
 	return remarks, nil
 }
 
-// sameHash compares data with a hash: SHA-1 as FHIR has it (Attachment.hash), or SHA-256, each also in hexadecimal, as some servers write it.
-// known is false for what is none of these.
+// sameHash compares data with a hash: SHA-1 as FHIR has it (Attachment.hash), or SHA-256, each also in hexadecimal, in base64 or as it is, as some
+// servers write it. known is false for what is none of these.
 func sameHash(data, hash []byte) (same, known bool) {
-	if raw, err := hex.DecodeString(string(hash)); err == nil && (len(raw) == sha1.Size || len(raw) == sha256.Size) {
-		hash = raw
+	for _, digits := range []string{string(hash), base64.StdEncoding.EncodeToString(hash)} {
+		if raw, err := hex.DecodeString(digits); err == nil && (len(raw) == sha1.Size || len(raw) == sha256.Size) {
+			hash = raw
+			break
+		}
 	}
 	switch len(hash) {
 	case sha1.Size:

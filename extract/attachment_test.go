@@ -141,17 +141,20 @@ func TestHashAndSize(t *testing.T) {
 		remark    string
 		refused   fhir.IssueCode
 	}{
-		"SHA-1":                  {`"hash":"` + code(one[:]) + `"`, "", "", ""},
-		"SHA-1, in hexadecimal":  {`"hash":"` + code([]byte(hex.EncodeToString(one[:]))) + `"`, "", "", ""},
-		"SHA-256":                {`"hash":"` + code(other[:]) + `"`, "", "", ""},
-		"another hash":           {`"hash":"` + code(make([]byte, 20)) + `"`, "", "", fhir.CodeConflict},
-		"another hash, fetched":  {`"hash":"` + code(make([]byte, 32)) + `"`, "a", "", fhir.CodeConflict},
-		"no hash that is known":  {`"hash":"` + code([]byte("md5")) + `"`, "", "the hash is no SHA-1, and was not compared", ""},
-		"the size":               {`"size":5`, "", "", ""},
-		"the size of the base64": {`"size":8`, "", "", ""},
-		"another size":           {`"size":6`, "", "the data has 5 bytes, the attachment names a size of 6", ""},
-		"more than came":         {`"size":6`, "a", "", fhir.CodeConflict},
-		"less than came":         {`"size":4`, "a", "the data has 5 bytes, the attachment names a size of 4", ""},
+		"SHA-1":                           {`"hash":"` + code(one[:]) + `"`, "", "", ""},
+		"SHA-1, in hexadecimal":           {`"hash":"` + code([]byte(hex.EncodeToString(one[:]))) + `"`, "", "", ""},
+		"SHA-1, its digits":               {`"hash":"` + hex.EncodeToString(one[:]) + `"`, "", "", ""},
+		"SHA-256, its digits":             {`"hash":"` + hex.EncodeToString(other[:]) + `"`, "", "", ""},
+		"the size of the base64, fetched": {`"size":8`, "a", "", ""},
+		"SHA-256":                         {`"hash":"` + code(other[:]) + `"`, "", "", ""},
+		"another hash":                    {`"hash":"` + code(make([]byte, 20)) + `"`, "", "", fhir.CodeConflict},
+		"another hash, fetched":           {`"hash":"` + code(make([]byte, 32)) + `"`, "a", "", fhir.CodeConflict},
+		"no hash that is known":           {`"hash":"` + code([]byte("md5")) + `"`, "", "the hash is no SHA-1, and was not compared", ""},
+		"the size":                        {`"size":5`, "", "", ""},
+		"the size of the base64":          {`"size":8`, "", "", ""},
+		"another size":                    {`"size":6`, "", "the data has 5 bytes, the attachment names a size of 6", ""},
+		"more than came":                  {`"size":6`, "a", "", fhir.CodeConflict},
+		"less than came":                  {`"size":4`, "a", "the data has 5 bytes, the attachment names a size of 4", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bytes := `"data":"` + b64("Gout.") + `"`

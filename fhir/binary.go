@@ -66,7 +66,8 @@ func (a *Attachment) take(b Binary) {
 	}
 }
 
-// fill finds the Binary resources that a document's attachments point to among what came in one Bundle with it.
+// fill finds the Binary resources that a document's attachments point to among what came in one Bundle with it: by their fullUrl, or by a
+// relative url.
 func (e entries) fill(d *Document, beside *Beside) {
 	for i := range d.Attachments {
 		a := &d.Attachments[i]
@@ -74,7 +75,7 @@ func (e entries) fill(d *Document, beside *Beside) {
 			continue
 		}
 		raw := e[a.URL]
-		if raw == nil {
+		if raw == nil && !strings.Contains(a.URL, "://") {
 			if name := LocalReference(a.URL); strings.HasPrefix(name, "Binary/") {
 				raw = beside.Resources[name]
 			}

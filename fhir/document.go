@@ -153,7 +153,7 @@ func readMembers(object map[string]json.RawMessage, root, array string) ([]*Docu
 		var resource map[string]json.RawMessage
 		_ = json.Unmarshal(member.resource, &resource) // what is no object has no type
 		resourceType := stringMember(resource, "resourceType")
-		if !holdsNote(resourceType, resource) {
+		if !holdsNote(resourceType, resource, beside) {
 			continue
 		}
 		document, err := readDocument(member.resource, member.path, found.held)
@@ -174,41 +174,55 @@ func readMembers(object map[string]json.RawMessage, root, array string) ([]*Docu
 	return withoutTwins(documents), nil
 }
 
-// holdsNote reports whether a resource is to be read as a document; what has no type that R4 knows is, to be refused.
-func holdsNote(resourceType string, resource map[string]json.RawMessage) bool {
+// holdsNote reports whether a resource is to be read as a document: a DocumentReference; a DiagnosticReport with a presented form, or one that is
+// withdrawn and that facts were made from; and what has no type that R4 knows, to be refused.
+func holdsNote(resourceType string, resource map[string]json.RawMessage, beside *Beside) bool {
 	switch DocumentType(resourceType) {
 	case DocumentReference:
 		return true
 	case DiagnosticReport:
-		return resource["presentedForm"] != nil
+		var forms []json.RawMessage
+		if json.Unmarshal(resource["presentedForm"], &forms) == nil && len(forms) > 0 {
+			return true
+		}
+		status := stringMember(resource, "status")
+		return (status == "entered-in-error" || status == "cancelled") && len(beside.Provenances[resourceType+"/"+stringMember(resource, "id")]) > 0
 	}
 	return !isResourceType(resourceType)
 }
 
-// withoutTwins takes out the reports whose note a DocumentReference holds too; that one says so.
+// withoutTwins takes out the reports whose note a DocumentReference of the same patient holds too; that one says so. Both have to speak: one
+// that is withdrawn says nothing of the other.
 func withoutTwins(documents []*Document) []*Document {
-	holders := map[string]*Document{}
-	key := func(d *Document, a Attachment) string {
-		subject := ""
-		if d.Subject != nil {
-			subject = d.Subject.Reference
-		}
-		return subject + "\x00" + a.URL + "\x00" + string(a.Data)
+	type key struct {
+		subject    Reference
+		identifier Identifier
+		url, data  string
 	}
+	keyOf := func(d *Document, a Attachment) key {
+		k := key{subject: *d.Subject, url: a.URL, data: string(a.Data)}
+		if d.Subject.Identifier != nil {
+			k.identifier = *d.Subject.Identifier
+		}
+		k.subject.Identifier, k.subject.Display = nil, ""
+		return k
+	}
+	speaks := func(d *Document) bool { return d.Fault == nil && d.Standing == Current && d.Subject != nil }
+	holders := map[key]*Document{}
 	for _, d := range documents {
-		if d.Type == DocumentReference {
+		if d.Type == DocumentReference && speaks(d) {
 			for _, a := range d.Attachments {
-				holders[key(d, a)] = d
+				holders[keyOf(d, a)] = d
 			}
 		}
 	}
 	kept := documents[:0]
 	for _, d := range documents {
 		var holder *Document
-		if d.Type == DiagnosticReport {
+		if d.Type == DiagnosticReport && speaks(d) {
 			for _, a := range d.Attachments {
 				if len(a.Data) > 0 || a.URL != "" {
-					holder = cmp.Or(holder, holders[key(d, a)])
+					holder = cmp.Or(holder, holders[keyOf(d, a)])
 				}
 			}
 		}

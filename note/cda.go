@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	tokens "golang.org/x/net/html"
 )
@@ -23,8 +24,8 @@ type cdaReader struct {
 	// narrative is the depth of the text element that is being read, 0 outside of one; title likewise.
 	narrative, title int
 	reads            reads
-	// negates says that an entry denies what it names.
-	negates bool
+	// deleted counts the characters of a narrative that are marked as deleted, struck out or hidden; denied those of entries that deny.
+	deleted, denied int
 	// narrated says that a section's title or narrative was found.
 	narrated     bool
 	unstructured *unstructured
@@ -51,7 +52,7 @@ const loinc = "2.16.840.1.113883.6.1"
 
 // readCDA reads a C-CDA document or fragment. What is not well-formed is read as far as it goes, and named in the remarks.
 func (d Decoder) readCDA(ctx context.Context, data []byte, k *kind, inside bool) (Text, error) {
-	k.charset = cmp.Or(xmlEncoding(data), k.charset)
+	k.charset = cmp.Or(k.xmlEncoding(data), k.charset)
 	c, err := decodeCharset(data, k.charset)
 	if err != nil {
 		return Text{}, err
@@ -69,12 +70,21 @@ func (d Decoder) readCDA(ctx context.Context, data []byte, k *kind, inside bool)
 		}
 		said := "texts"
 		if r = newCDAReader(c.body, to, everyText); !r.read() {
-			if r = newCDAReader(c.body, to, everyName); !r.read() {
+			if r.denied == 0 {
+				r = newCDAReader(c.body, to, everyName)
+			}
+			if r.reads != everyName || !r.read() {
 				return Text{}, ErrEmpty
 			}
 			said = "display names"
 		}
 		k.remarks = append(k.remarks, "the document has no section with a narrative: the "+said+" of all its elements were read")
+	}
+	if r.deleted > 0 {
+		k.remarks = append(k.remarks, fmt.Sprintf("%d characters that are marked as deleted, struck out or hidden were left out", r.deleted))
+	}
+	if r.denied > 0 {
+		k.remarks = append(k.remarks, fmt.Sprintf("%d characters of entries that deny what they name were left out", r.denied))
 	}
 	k.remarks = append(k.remarks, r.faults.remarks()...)
 	made := Text{Body: string(r.body), Hints: r.hints, parts: []part{{origins: []*origin{r.origin, c.origin}, tree: r.tree}}}
@@ -90,7 +100,7 @@ func (d Decoder) readCDA(ctx context.Context, data []byte, k *kind, inside bool)
 var xmlDeclaration = regexp.MustCompile(`^[^<]{0,8}<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']`)
 
 // xmlEncoding gives the charset that an XML declaration names, empty where there is none or a byte order mark says more.
-func xmlEncoding(data []byte) string {
+func (k *kind) xmlEncoding(data []byte) string {
 	if _, size := byteOrderMark(data); size > 0 {
 		return ""
 	}
@@ -99,7 +109,7 @@ func xmlEncoding(data []byte) string {
 		return "" // UTF-16 is found by looking
 	}
 	if match := xmlDeclaration.FindSubmatch(head); match != nil {
-		return inner(match[1])
+		return k.inner(match[1], data)
 	}
 	return ""
 }
@@ -141,7 +151,7 @@ func (r *cdaReader) read() bool {
 		r.end()
 	}
 	r.origin.flush()
-	return len(bytes.TrimSpace(r.body)) > 0 && !r.negates
+	return len(bytes.TrimSpace(r.body)) > 0
 }
 
 // local takes the prefix off a name in small letters.
@@ -151,9 +161,10 @@ func local(name string) string { return name[strings.IndexByte(name, ':')+1:] }
 func (r *cdaReader) begin() {
 	t := r.tree
 	name, spelled := local(r.m.name), r.m.spelled()
-	parent, depth := t.top().name, len(t.stack)
+	above, depth := *t.top(), len(t.stack)
+	parent := above.name
 	attributes := r.m.attributes(func(key string) bool {
-		return key == "xmlns" || strings.IndexByte(key, ':') > 0 || name == "code" || name == "text" || r.reads == everyName
+		return key == "xmlns" || strings.IndexByte(key, ':') > 0 || name == "code" || name == "text" || r.narrative > 0 || r.reads != narratives
 	})
 	declares := r.faults.begin(spelled, attributes, depth == 1)
 	o := t.push(name, spelled[len(r.m.name)-len(name):])
@@ -164,9 +175,11 @@ func (r *cdaReader) begin() {
 		}
 		return
 	}
-	o.declares = declares
+	o.declares, o.hidden, o.raised = declares, above.hidden, above.raised
 	switch {
 	case r.narrative > 0:
+		o.hidden = o.hidden || isDeleted(name, attributes)
+		o.raised = o.raised || name == "sup"
 		r.inNarrative(o)
 	case name == "section":
 		r.sections = append(r.sections, cdaSection{depth: depth, hint: -1})
@@ -195,13 +208,26 @@ func (r *cdaReader) begin() {
 		o.role = line
 		r.around(line)
 	}
-	if r.reads == everyName {
-		r.negates = r.negates || attributes["negationind"] == "true"
-		if shown := attributes["displayname"]; strings.TrimSpace(shown) != "" {
-			r.around(line)
-			r.character(shown, r.m.start, r.m.end-r.m.start)
-		}
+	if r.reads == narratives || r.narrative > 0 {
+		return
 	}
+	o.hidden = o.hidden || attributes["negationind"] == "true"
+	if shown := attributes["displayname"]; r.reads == everyName && strings.TrimSpace(shown) != "" {
+		if o.hidden {
+			r.denied += utf8.RuneCountInString(shown)
+			return
+		}
+		r.around(line)
+		r.character(shown, r.m.start, r.m.end-r.m.start)
+	}
+}
+
+// isDeleted reports whether an element of a narrative holds what is no longer meant: what CDA marks as deleted (CDA R2, section 4.3.5.1), or HTML as
+// struck out or hidden.
+func isDeleted(name string, attributes map[string]string) bool {
+	_, hidden := attributes["hidden"]
+	style := attributes["style"]
+	return attributes["revised"] == "delete" || hidden || isStruck(name) || hides.MatchString(style) || strikes.MatchString(style)
 }
 
 // inNarrative makes room for an element of a narrative.
@@ -214,9 +240,6 @@ func (r *cdaReader) inNarrative(o *open) {
 	case dropped:
 		o.role = inline // a narrative has no scripts: what stands there is shown
 	default:
-		if o.name == "sup" && r.m.end < len(r.m.source) && isRaised(r.m.source[r.m.end]) {
-			r.widen(blank)
-		}
 		r.around(o.role)
 	}
 }
@@ -224,7 +247,7 @@ func (r *cdaReader) inNarrative(o *open) {
 // words takes in a text token.
 func (r *cdaReader) words() {
 	depth := len(r.tree.stack) - 1
-	bare := r.unstructured != nil && r.unstructured.depth == depth
+	bare := r.unstructured != nil && depth >= r.unstructured.depth && r.unstructured.to == 0
 	switch {
 	case depth == 0:
 		if strings.TrimSpace(r.m.source[r.m.start:r.m.end]) != "" && strings.Trim(r.m.source[r.m.start:r.m.end], "\uFEFF \t\r\n") != "" {
@@ -236,6 +259,16 @@ func (r *cdaReader) words() {
 	case r.narrative == 0 && r.title == 0 && r.reads != everyText && !bare:
 		return
 	}
+	if r.tree.top().hidden {
+		n := utf8.RuneCountInString(strings.TrimSpace(r.m.source[r.m.start:r.m.end]))
+		if r.narrative > 0 {
+			r.deleted += n
+		} else {
+			r.denied += n
+		}
+		return
+	}
+	r.raised = r.tree.top().raised
 	before := len(r.body)
 	// Lines that stand in a narrative without any element are the writer's own.
 	r.faults.undefined += r.m.content(r.flow, bare || depth == r.narrative)

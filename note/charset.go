@@ -114,7 +114,7 @@ func byteOrderMark(data []byte) (encoding.Encoding, int) {
 }
 
 // sniffCharset says what a text without a byte order mark is in, nil for UTF-8 and what is nothing else either: UTF-16 has a NUL in every
-// other byte of Western text; windows-1252, of which ISO-8859-1 is a part, has few characters beyond ASCII, and none of UTF-8's.
+// other byte of Western text; windows-1252, of which ISO-8859-1 is a part, has few characters beyond ASCII, and hardly any that look like UTF-8's.
 func sniffCharset(data []byte) (encoding.Encoding, string) {
 	var nul [2]int
 	head := data[:min(len(data), 4096)&^1]
@@ -132,22 +132,22 @@ func sniffCharset(data []byte) (encoding.Encoding, string) {
 	if utf8.Valid(data) {
 		return nil, ""
 	}
-	high := 0
+	stray, sequences := 0, 0
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
-		if size > 1 {
-			return nil, "" // some of it is UTF-8
-		}
-		if r == utf8.RuneError {
-			high++
-			if charmap.Windows1252.DecodeByte(data[i]) == utf8.RuneError || data[i] >= 0x80 && charmap.Windows1252.DecodeByte(data[i]) < 0xA0 {
+		switch {
+		case size > 1:
+			sequences++
+		case r == utf8.RuneError:
+			stray++
+			if c := charmap.Windows1252.DecodeByte(data[i]); c == utf8.RuneError || c < 0xA0 {
 				return nil, "" // none of its characters
 			}
 		}
 		i += size
 	}
-	if high*4 > len(data) && high > 4 {
-		return nil, ""
+	if sequences*20 > stray || stray*4 > len(data) && stray > 4 {
+		return nil, "" // most of it is UTF-8, or none of it is Western text
 	}
 	return charmap.Windows1252, "windows-1252"
 }
@@ -165,7 +165,7 @@ func (c *characters) decode(data []byte, charset encoding.Encoding) (lost int) {
 	case utf16BE:
 		lost = c.decodeUTF16(&b, data, binary.BigEndian)
 	default:
-		if table, ok := charset.(*charmap.Charmap); ok {
+		if table, is := isSingleByte(charset); is {
 			lost = c.decodeTable(&b, data, table)
 		} else {
 			lost = c.decodeOther(&b, data, charset)
@@ -183,20 +183,36 @@ func (c *characters) decodeUTF8(data []byte) (lost int) {
 	}
 	var b strings.Builder
 	b.Grow(len(data) + len(data)/8)
-	for len(data) > 0 {
-		r, size := utf8.DecodeRune(data)
-		if r == utf8.RuneError && size == 1 {
+	foreign := 0
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		switch {
+		case r != utf8.RuneError || size > 1:
+			b.Write(data[i : i+size])
+			c.origin.add(size, 1, 1)
+		case isAlone(data, i):
+			foreign++
+			r = charmap.Windows1252.DecodeByte(data[i])
+			b.WriteRune(r)
+			c.origin.add(1, utf8.RuneLen(r), 1)
+		default:
 			lost++
 			b.WriteString("\uFFFD")
 			c.origin.add(1, len("\uFFFD"), 1)
-		} else {
-			b.Write(data[:size])
-			c.origin.add(size, 1, 1)
 		}
-		data = data[size:]
+		i += size
+	}
+	if foreign > 0 {
+		c.remarks = append(c.remarks, fmt.Sprintf("%d characters that are not UTF-8 were read as windows-1252", foreign))
 	}
 	c.body = b.String()
 	return lost
+}
+
+// isAlone reports whether a byte that is no UTF-8 stands between others that are ASCII, as a character does that was pasted from another charset:
+// the µ of a dose. What is cut off, or broken, stands otherwise.
+func isAlone(data []byte, i int) bool {
+	return data[i] >= 0xA0 && (i == 0 || data[i-1] < utf8.RuneSelf) && i+1 < len(data) && data[i+1] < utf8.RuneSelf
 }
 
 func (c *characters) decodeUTF16(b *strings.Builder, data []byte, order binary.ByteOrder) (lost int) {
@@ -270,12 +286,10 @@ func (c *characters) decodeOther(b *strings.Builder, data []byte, charset encodi
 	return lost
 }
 
-// inner gives a charset that a document names inside of it, empty where there is none such: what can be read as ASCII is no UTF-16.
-func inner(name []byte) string {
-	if found, err := lookup(string(name)); err != nil || found == utf16LE || found == utf16BE || found == utf16Unmarked {
-		return ""
-	}
-	return string(name)
+// isSingleByte gives the table of a charset of one byte a character.
+func isSingleByte(charset encoding.Encoding) (*charmap.Charmap, bool) {
+	table, is := charset.(*charmap.Charmap)
+	return table, is
 }
 
 // lookup finds a charset by its IANA name, else by a label that browsers know. Without a name it is nil.

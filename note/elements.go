@@ -22,12 +22,12 @@ var roles = func() map[string]role {
 	for r, list := range map[role]string{
 		paragraph: `p h1 h2 h3 h4 h5 h6 blockquote pre table ul ol dl hr form fieldset article section main header footer nav aside figure address details dialog
 			paragraph list text`,
-		line:      `div li dt dd caption item summary figcaption legend option center html body footnote rendermultimedia`,
+		line:      `div li dt dd caption item summary figcaption legend center html body footnote rendermultimedia`,
 		lineBreak: `br`,
 		tableRow:  `tr`,
 		cellOf:    `td th`,
-		apart:     `button label input img textarea output footnoteref`,
-		dropped:   `head script style template noscript iframe noembed noframes object applet svg math audio video canvas datalist select map title`,
+		apart:     `button label input img textarea output select footnoteref`,
+		dropped:   `head script style template noscript iframe noembed noframes object applet svg math audio video canvas datalist map title`,
 	} {
 		for name := range names(list) {
 			m[name] = r

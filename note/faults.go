@@ -2,6 +2,7 @@ package note
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -80,7 +81,7 @@ func (f *faults) remarks() (remarks []string) {
 		remarks = append(remarks, "not well-formed XML: "+fmt.Sprintf(format, arguments...))
 	}
 	if len(f.unbound) > 0 {
-		add("no namespace is bound to the prefix %s", strings.Join(f.unbound, ", "))
+		add("no namespace is bound to the prefix %s", strings.Join(slices.Sorted(slices.Values(f.unbound)), ", "))
 	}
 	if f.roots > 1 {
 		add("%d root elements", f.roots)

@@ -16,6 +16,8 @@ type flow struct {
 	rows   []row
 	// atCell says that nothing stands in the current cell yet: a block that begins it begins no line.
 	atCell bool
+	// raised says that what comes is set higher or lower than what is around it; was, that what was written last is.
+	raised, was bool
 }
 
 // gap is what has to stand before the next word; the wider one wins.
@@ -33,6 +35,7 @@ const (
 type row struct {
 	from   int   // its first character in body, -1 until there is one
 	cells  int   // that have begun
+	filled int   // cells that hold something
 	breaks []int // line ends inside cells, in body
 	nested bool  // it holds another table
 }
@@ -51,12 +54,19 @@ func (f *flow) full() bool { return len(f.body) > maxBody }
 
 // write appends count characters' bytes that came from equally many units of the original at an offset.
 func (f *flow) write(characters string, count, originalSize, at int) {
+	if f.raised != f.was && f.gap == noGap && len(f.body) > 0 && isDigit(f.body[len(f.body)-1]) && (isDigit(characters[0]) || characters[0] == '-' || characters[0] == '+') {
+		f.gap = blank // 10 to the power of 9 is not 109, nor 1 1/2 11/2
+	}
+	f.was = f.raised
 	f.open()
 	if f.tree != nil {
 		f.tree.here(len(f.body))
 	}
 	for i := len(f.rows) - 1; i >= 0 && f.rows[i].from < 0; i-- {
 		f.rows[i].from = len(f.body)
+	}
+	if n := len(f.rows); f.atCell && n > 0 {
+		f.rows[n-1].filled++
 	}
 	f.atCell = false
 	f.origin.skipTo(at)
@@ -84,6 +94,8 @@ func (f *flow) open() {
 	}
 	f.gap, f.tabs = noGap, 0
 }
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
 func (f *flow) put(b byte) {
 	f.body = append(f.body, b)
@@ -190,6 +202,9 @@ func (f *flow) cell() {
 	}
 	f.atCell = true
 	if f.rows[n-1].cells++; f.rows[n-1].cells > 1 {
+		if f.rows[n-1].nested && f.gap >= lineEnd {
+			return // the rows of the table inside are lines
+		}
 		if f.gap <= tab {
 			f.gap = tab
 			f.tabs++
@@ -201,10 +216,26 @@ func (f *flow) cell() {
 
 // beginRowHere makes the current line the first cell of a row.
 func (f *flow) beginRowHere() {
-	f.rows = append(f.rows, row{from: bytes.LastIndexByte(f.body, '\n') + 1, cells: 1})
+	r := row{from: -1, cells: 1}
+	if f.gap < lineEnd && len(f.body) > 0 {
+		r.from, r.filled = bytes.LastIndexByte(f.body, '\n')+1, 1
+	}
+	f.rows = append(f.rows, r)
 }
 
-// endRow ends the current row. Where it has several cells and is short, the lines inside them become one.
+// endNestedRow ends a row of a table in the current cell.
+func (f *flow) endNestedRow() {
+	if n := len(f.rows); n > 0 {
+		f.rows[n-1].nested = true
+	}
+	f.atCell = false
+	f.widen(lineEnd)
+}
+
+// cellBreak stands for a line's end in a cell, where the row is put on one line: a blank, to models too, that ends a sentence.
+const cellBreak = '\r'
+
+// endRow ends the current row. Where it has several cells and is short, it becomes one line.
 func (f *flow) endRow() {
 	n := len(f.rows)
 	if n == 0 {
@@ -213,11 +244,11 @@ func (f *flow) endRow() {
 	r := f.rows[n-1]
 	f.rows, f.atCell = f.rows[:n-1], false
 	f.gap, f.tabs = max(f.gap, lineEnd), 0
-	if r.cells < 2 || r.nested || r.from < 0 || len(f.body)-r.from > maxRow {
+	if r.filled < 2 || r.nested || r.from < 0 || len(f.body)-r.from > maxRow {
 		return
 	}
 	f.gap = lineEnd
 	for _, at := range r.breaks {
-		f.body[at] = ' '
+		f.body[at] = cellBreak
 	}
 }

@@ -34,7 +34,7 @@ func TestFormats(t *testing.T) {
 		"blanks": {"text/html", "<p> a \n\t b&nbsp; c </p>", "a b c", nil},
 		"blocks": {"text/html", "<h1>A</h1><p>b<br>c<br><br>d<div>e</div>f<ul><li>g<li>h</ul>", "A\n\nb\nc\n\nd\n\ne\nf\n\ng\nh", nil},
 		"rows and cells": {
-			"text/html", "<table><tr><th>Drug<th>Dose<tr><td><p>Iron<p>oral<td><ul><li>65<li>mg</ul><tr><td><td>x</table>", "Drug\tDose\nIron  oral\t65 mg\nx", nil,
+			"text/html", "<table><tr><th>Drug<th>Dose<tr><td><p>Iron<p>oral<td><ul><li>65<li>mg</ul><tr><td><td>x</table>", "Drug\tDose\nIron\r\roral\t65\rmg\nx", nil,
 		},
 		"a table that lays out": {
 			"text/html", "<table><tr><td><p>Gout.<p>Rest.</td></tr></table>", "Gout.\n\nRest.", nil,
@@ -57,6 +57,16 @@ func TestFormats(t *testing.T) {
 
 		"sections": {"text/xml", open + `<section><title>Plan</title><text>Rest<br/>ice</text></section>` + closed, "Plan\n\nRest\nice", nil},
 		"CDATA":    {"text/xml", open + `<section><text><![CDATA[<b> & ]]>c</text></section>` + closed, "<b> & c", nil},
+		"what is deleted": {
+			"text/xml", open + `<section><text><content revised="delete">Warfarin</content> <content revised="insert">Apixaban</content> <del>Iron</del></text></section>` + closed, "Apixaban ",
+			[]string{"12 characters that are marked as deleted, struck out or hidden were left out"},
+		},
+		"powers in a narrative": {"text/xml", open + `<section><text>10<sup><content>9</content></sup>/L</text></section>` + closed, "10 9/L", nil},
+		"an entry that denies, with texts": {
+			"text/xml", `<component><observation negationInd="true"><code><originalText>Allergy</originalText></code></observation><observation><text>Gout</text></observation></component>`, "Gout",
+			[]string{"the document has no section with a narrative: the texts of all its elements were read", "7 characters of entries that deny what they name were left out", "a fragment: the root element is not ClinicalDocument"},
+		},
+		"a plain body with elements": {"text/xml", unstructured(`mediaType="text/plain"`, "no <b>fever</b>"), "Letter\n\nno fever", nil},
 		"prefixes": {
 			"text/xml", `<c:ClinicalDocument xmlns:c="urn:hl7-org:v3"><c:component><c:structuredBody><c:component><c:section><c:title>Plan</c:title><c:text><c:list><c:item>Rest</c:item></c:list></c:text></c:section></c:component></c:structuredBody></c:component></c:ClinicalDocument>`,
 			"Plan\n\nRest", nil,
@@ -96,16 +106,25 @@ func TestFormats(t *testing.T) {
 			[]string{"the document type declaration was not read: nothing that it declares is put in", "not well-formed XML: 1 character references that are not defined"},
 		},
 
-		"paragraphs":         {"text/rtf", `{\rtf1 a\par b\line c\par\par d\tab e}`, "a\nb\nc\n\nd\te", nil},
-		"code pages":         {"text/rtf", `{\rtf1\ansicpg1252{\fonttbl{\f0 A;}{\f1\fcharset204 B;}{\f2\fcharset128 C;}}\'e4{\f1 \'e4}{\f2 \'8c\'8c}\u228?\u8804\'3f\emdash}`, "äд血ä≤—", nil},
-		"a document's own":   {"text/rtf", "{\\rtf1\\ansicpg1251 \\'e4\xe4}", "дд", nil},
-		"Symbol":             {"text/rtf", `{\rtf1{\fonttbl{\f1\ftech\fcharset2 Symbol;}}5 {\f1 m}g \u-3987?}`, "5 μg μ", nil},
-		"fallbacks":          {"text/rtf", `{\rtf1\uc2\u8211ab{\uc0\u8211 c}\u8211\'61\'62d\uc1\u8211{}e}`, "––c–d–e", nil},
-		"pairs":              {"text/rtf", `{\rtf1\u-10179?\u-8704?}`, "😀", nil},
-		"what RTF hides":     {"text/rtf", `{\rtf1{\info{\author b}}{\*\new c}a{\v dd}{\strike eee}{\header f}{\pict 89}\bin3 {{{g{\*\shpinst{\sp{\sn h}}{\shptxt i}}}`, "ag\ni", []string{"1 characters in headers and footers were left out", "2 characters hidden were left out", "3 characters struck out were left out"}},
-		"rows":               {"text/rtf", `{\rtf1\trowd\intbl a\par b\cell c\cell\row\intbl d\cell e\cell{\trowd\row}\pard f}`, "a b\tc\nd\te\nf", nil},
-		"RTF that is cut":    {"text/rtf", `{\rtf1 gout {\b rest`, "gout rest", []string{"damaged RTF: groups have no end, the document may be cut off"}},
-		"no such characters": {"text/rtf", `{\rtf1{\fonttbl{\f1\fcharset128 A;}}\f1 a\'81\'00b}`, "a\uFFFDb", []string{"1 places that are no characters of their code page were read as U+FFFD"}},
+		"paragraphs":             {"text/rtf", `{\rtf1 a\par b\line c\par\par d\tab e}`, "a\nb\nc\n\nd\te", nil},
+		"code pages":             {"text/rtf", `{\rtf1\ansicpg1252{\fonttbl{\f0 A;}{\f1\fcharset204 B;}{\f2\fcharset128 C;}}\'e4{\f1 \'e4}{\f2 \'8c\'8c}\u228?\u8804\'3f\emdash}`, "äд血ä≤—", nil},
+		"a document's own":       {"text/rtf", "{\\rtf1\\ansicpg1251 \\'e4\xe4}", "дд", nil},
+		"Symbol":                 {"text/rtf", `{\rtf1{\fonttbl{\f1\ftech\fcharset2 Symbol;}}5 {\f1 m}g \u-3987?}`, "5 μg μ", nil},
+		"fallbacks":              {"text/rtf", `{\rtf1\uc2\u8211ab{\uc0\u8211 c}\u8211\'61\'62d\uc1\u8211{}e}`, "––c–d–e", nil},
+		"pairs":                  {"text/rtf", `{\rtf1\u-10179?\u-8704?}`, "😀", nil},
+		"what RTF hides":         {"text/rtf", `{\rtf1{\info{\author b}}{\*\new c}a{\v dd}{\strike eee}{\header f}{\pict 89}\bin3 {{{g{\*\shpinst{\sp{\sn h}}{\shptxt i}}}`, "ag\ni", []string{"1 characters in headers and footers were left out", "2 characters hidden were left out", "3 characters struck out were left out"}},
+		"rows":                   {"text/rtf", `{\rtf1\trowd\intbl a\par b\cell c\cell\row\intbl d\cell e\cell{\trowd\row}\pard f}`, "a\rb\tc\nd\te\nf", nil},
+		"powers in RTF":          {"text/rtf", `{\rtf1 10{\super 9}/L; 1{\super 1}/{\sub 2} tabs; 10\up8 -3\up0 ; T{\sub 4}}`, "10 9/L; 1 1/2 tabs; 10 -3; T4", nil},
+		"an empty first cell":    {"text/rtf", `{\rtf1 Iron\cell 81\cell{\trowd\row}{\cell 25\cell}{\trowd\row}x}`, "Iron\t81\n25\nx", nil},
+		"a table in a cell":      {"text/rtf", `{\rtf1\trowd a\par\itap2 b\nestcell c\nestcell{\*\nesttableprops\trowd\nestrow}d\nestcell e\nestcell{\*\nesttableprops\trowd\nestrow}\cell f\cell\row g}`, "a\nb\tc\nd\te\nf\ng", nil},
+		"one cell that lays out": {"text/rtf", `{\rtf1\trowd Allergies: none\par Iron\cell\row}`, "Allergies: none\nIron", nil},
+		"three ways to strike":   {"text/rtf", `{\rtf1{\deleted\strike0 a}{\strike\deleted0 b}{\deleted\plain c}{\strike\plain d}}`, "d", []string{"3 characters struck out were left out"}},
+		"fonts that are none":    {"text/rtf", `{\rtf1\deff1{\fonttbl{\f0\fcharset2 Symbol;}{\f1\fcharset0 Arial;}{\f2\fcharset2 Wingdings;}}Pain {\f2\'fe}{\f2\'a8}{\f0\'c6}}`, "Pain ☑☐∅", nil},
+		"half a character":       {"text/rtf", `{\rtf1{\fonttbl{\f1\fcharset128 A;}}a{\f1\'83}5 mg}`, "a\uFFFD5 mg", []string{"1 places that are no characters of their code page were read as U+FFFD"}},
+		"UTF-8 in RTF":           {"text/rtf", "{\\rtf1\\ansicpg65001 5 \\'c2\\'b5g \xe2\x89\xa5 3}", "5 µg ≥ 3", nil},
+		"notes and comments":     {"text/rtf", `{\rtf1 No pain{\footnote No MI} and cough{\annotation who}{\header{\shp{\*\shpinst{\shptxt draft}}}}}`, "No pain\nNo MI\nand cough", []string{"5 characters in headers and footers were left out", "3 characters in comments were left out"}},
+		"RTF that is cut":        {"text/rtf", `{\rtf1 gout {\b rest`, "gout rest", []string{"damaged RTF: groups have no end, the document may be cut off"}},
+		"no such characters":     {"text/rtf", `{\rtf1{\fonttbl{\f1\fcharset128 A;}}\f1 a\'81\'00b}`, "a\uFFFDb", []string{"1 places that are no characters of their code page were read as U+FFFD"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, remarks, err := note.Decoder{}.Decode(context.Background(), []byte(test.data), test.contentType)

@@ -13,6 +13,8 @@ type markup struct {
 	source string
 	z      *tokens.Tokenizer
 	xml    bool
+	// selfClosing says that a page is XHTML: an element that closes itself has no content.
+	selfClosing bool
 	// The current token: its kind and its bytes in source.
 	kind       tokens.TokenType
 	start, end int
@@ -40,7 +42,7 @@ func (m *markup) next() bool {
 	case tokens.StartTagToken, tokens.EndTagToken, tokens.SelfClosingTagToken:
 		name, attrs := m.z.TagName()
 		m.name, m.attrs = string(name), attrs
-		if m.xml {
+		if m.xml || m.selfClosing && m.kind == tokens.SelfClosingTagToken {
 			m.z.NextIsNotRawText() // <title> and <script> are nothing special in XML
 		}
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -124,6 +125,8 @@ func look(data []byte, contentType string) (kind, error) {
 		return refuse(fmt.Sprintf("%.*s is not read", maxNamed, binary))
 	case found == HTML && said == CDA && root != "html":
 		found = CDA // a fragment that begins like one of a page
+	case found == HTML && said == Plain && mediaType != "" && root != "html" && !firstTag.MatchString(asciiHead(data[:min(len(data), sniffed)])):
+		found = Plain // "<b 12 deficiency"
 	case found != Unread:
 	case malformed != nil:
 		return k, malformed
@@ -131,7 +134,7 @@ func look(data []byte, contentType string) (kind, error) {
 		return refuse(fmt.Sprintf("declared as %s, and the bytes are none", said))
 	case whyRefused(mediaType) != "":
 		return refuse(whyRefused(mediaType))
-	case said == Unread, said == HTML && !bytes.ContainsRune(data, '<'):
+	case said == Unread, said == HTML && !bytes.ContainsRune(data, '<') && !anyReference.Match(data):
 		found = Plain
 	default:
 		found = said
@@ -145,6 +148,12 @@ func look(data []byte, contentType string) (kind, error) {
 	}
 	return k, nil
 }
+
+// anyReference is a character reference of HTML.
+var anyReference = regexp.MustCompile(`&#?[A-Za-z0-9]{1,31};`)
+
+// firstTag is what a text that is declared as plain has to begin with to be taken for a page all the same.
+var firstTag = regexp.MustCompile(`^<[A-Za-z][A-Za-z0-9]{0,14}(\s+[A-Za-z-]+(\s*=\s*("[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?){0,20}\s*/?>`)
 
 // sniffed is how many bytes of an attachment are looked at for what it is.
 const sniffed = 4096
@@ -163,7 +172,7 @@ func sniff(data []byte) (format Format, root, binary string) {
 	case strings.HasPrefix(text, "<"):
 		root = rootName(text)
 		return sniffMarkup(text, root), root, ""
-	case !bytes.ContainsFunc(head, func(r rune) bool { return r < '\t' || r == utf8.RuneError }):
+	case !isBinary(head):
 		return Unread, "", "" // "BMI 31" is no bitmap
 	}
 	found := mimetype.Detect(head)
@@ -176,6 +185,18 @@ func sniff(data []byte) (format Format, root, binary string) {
 		return Unread, "", ""
 	}
 	return Unread, "", found.String()
+}
+
+// isBinary reports whether some bytes are surely no text: what has a NUL and is not UTF-16, or more control characters than one in thirty.
+func isBinary(head []byte) bool {
+	controls := 0
+	for _, b := range head {
+		if b < '\t' || b > '\r' && b < ' ' && b != 0x1B {
+			controls++
+		}
+	}
+	guess, _ := sniffCharset(head)
+	return bytes.IndexByte(head, 0) >= 0 && guess != utf16LE && guess != utf16BE || controls*30 > len(head)
 }
 
 // asciiHead gives the first characters without a byte order mark and blanks, also of UTF-16.

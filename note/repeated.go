@@ -1,7 +1,9 @@
 package note
 
 import (
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +24,9 @@ func takeRepeated(pages [][]string) int {
 		words string
 	}
 	on := map[line]int{}
-	each := func(page []string, do func(line, int)) {
+	// each calls a function with the lines of one margin of a page, from the edge inwards, until it has enough.
+	each := func(number int, do func(l line, i int) (more bool)) {
+		page := pages[number]
 		var filled []int
 		for i, text := range page {
 			if text != "" {
@@ -30,25 +34,34 @@ func takeRepeated(pages [][]string) int {
 			}
 		}
 		for i := range min(marginLines, len(filled)) {
-			do(line{i, asRepeated(page[filled[i]])}, filled[i])
-			if j := len(filled) - 1 - i; j >= marginLines {
-				do(line{-1 - i, asRepeated(page[filled[j]])}, filled[j])
+			if !do(line{i, asRepeated(page[filled[i]], number)}, filled[i]) {
+				break
+			}
+		}
+		for i := range min(marginLines, len(filled)-marginLines) {
+			j := filled[len(filled)-1-i]
+			if !do(line{-1 - i, asRepeated(page[j], number)}, j) {
+				break
 			}
 		}
 	}
-	for _, page := range pages {
-		each(page, func(l line, _ int) { on[l]++ })
+	for number := range pages {
+		each(number, func(l line, _ int) bool {
+			on[l]++
+			return true
+		})
 	}
 	taken := 0
 	seen := map[line]bool{}
 	for p, page := range pages {
 		out := map[int]bool{}
-		each(page, func(l line, i int) {
-			if on[l] < minPages || on[l]*2 <= len(pages) || l.words == "" {
-				return
+		each(p, func(l line, i int) bool {
+			if on[l] < minPages || on[l]*2 <= len(pages) {
+				return false // what stands further in is no running line either
 			}
 			out[i] = seen[l]
 			seen[l] = true
+			return true
 		})
 		kept := page[:0:0]
 		for i, text := range page {
@@ -67,16 +80,21 @@ func takeRepeated(pages [][]string) int {
 	return taken
 }
 
-// pageNumber is a line that counts the pages: "Page 2 of 3", "2/3", "- 2 -".
-var pageNumber = regexp.MustCompile(`(?i)\b(page|pg\.?|seite)\s*\d+|^\W*\d+\W*((of|/)\W*\d+\W*)?$`)
+// pageNumber is what counts the pages, alone in a line or after a gap: "Page 2 of 3", "2/3", "- 2 -".
+var pageNumber = regexp.MustCompile(`(?i)(^|\t)\W*(?:(?:page|pg\.?|seite)\s*)?(\d{1,4})(?:\s*(?:of|von|/)\s*(\d{1,4}))?\W*$`)
 
-var digits = regexp.MustCompile(`\d+`)
-
-// asRepeated gives a line as it is compared with those of other pages: without blanks, and where it counts the pages without numbers.
-// Numbers are left otherwise: a blood pressure at the top of two pages is two.
-func asRepeated(line string) string {
-	if pageNumber.MatchString(line) {
-		line = digits.ReplaceAllString(line, "0")
+// asRepeated gives a line as it is compared with those of other pages: without blanks, and with its page number, which goes on from page to
+// page, counted from the number of the page. Other numbers are left as they are: a blood pressure at the top of two pages is two.
+func asRepeated(line string, page int) string {
+	if at := pageNumber.FindStringSubmatchIndex(line); at != nil {
+		number, _ := strconv.Atoi(line[at[4]:at[5]])
+		of, known := 0, at[6] >= 0
+		if known {
+			of, _ = strconv.Atoi(line[at[6]:at[7]])
+		}
+		if !known || number <= of {
+			line = fmt.Sprintf("%s#%d/%d", line[:at[4]], number-page, of)
+		}
 	}
 	return strings.Join(strings.Fields(line), " ")
 }

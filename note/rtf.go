@@ -28,12 +28,15 @@ type rtfReader struct {
 	// fallback counts the characters that are passed over because a \u before them says what they are.
 	fallback int
 	// high is the first half of a surrogate pair, with where it began; 0 where there is none.
-	high    rune
-	highAt  int
-	lead    []byte // the first byte of a character of two
-	leadAt  int
-	leftOut [leftOutKinds]int // characters
-	unknown int               // characters that no charset gives
+	high   rune
+	highAt int
+	// lead are the first bytes of a character of several, with where they began and end.
+	lead            []byte
+	leadAt, leadEnd int
+	// plainFont is the one of text that names none (\deff).
+	plainFont int
+	leftOut   [leftOutKinds]int // characters
+	unknown   int               // characters that no charset gives
 }
 
 // rtfState is what a group inherits and gives back.
@@ -41,10 +44,22 @@ type rtfState struct {
 	destination destination
 	starred     bool // \* has been read: an unknown destination is passed over
 	hidden      bool // \v
-	struck      bool // \strike, \deleted
+	struck      strike
+	raised      bool // \super, \sub, \up, \dn
+	margin      bool // a header or footer is around it
+	footnote    bool
 	font        int
 	unicodeSkip int // \uc
 }
+
+// strike is how text is struck out: in any of several ways, each of which is ended by itself.
+type strike uint8
+
+const (
+	struckOnce    strike = 1 << iota // \strike
+	struckTwice                      // \striked
+	struckDeleted                    // \deleted
+)
 
 // destination is where the text of a group goes.
 type destination uint8
@@ -53,12 +68,14 @@ const (
 	toText destination = iota
 	toNowhere
 	toFontTable
-	toMargin // headers and footers
+	toMargin  // headers and footers
+	toComment // what reviewers have written beside it
 )
 
 // The kinds of text that is left out and counted.
 const (
 	marginText = iota
+	commentText
 	hiddenText
 	struckText
 	leftOutKinds
@@ -67,7 +84,7 @@ const (
 // rtfFont is a font of the font table.
 type rtfFont struct {
 	codePage encoding.Encoding // nil: the document's
-	symbol   bool
+	symbols  *[256]rune        // of a font of signs
 }
 
 // readRTF reads an RTF document.
@@ -82,7 +99,7 @@ func readRTF(data []byte, k *kind) (Text, error) {
 		}
 	}
 	r.origin.flush()
-	for i, what := range [leftOutKinds]string{"in headers and footers", "hidden", "struck out"} {
+	for i, what := range [leftOutKinds]string{"in headers and footers", "in comments", "hidden", "struck out"} {
 		if n := r.leftOut[i]; n > 0 {
 			k.remarks = append(k.remarks, fmt.Sprintf("%d characters %s were left out", n, what))
 		}
@@ -101,6 +118,7 @@ func (r *rtfReader) step() error {
 	switch b := r.data[r.at]; b {
 	case '{':
 		r.fallback = 0
+		r.half()
 		if len(r.stack) >= maxGroups {
 			return fmt.Errorf("%w: groups lie more than %d deep in each other", ErrDamaged, maxGroups)
 		}
@@ -108,7 +126,11 @@ func (r *rtfReader) step() error {
 		r.at++
 	case '}':
 		r.fallback = 0
+		r.half()
 		if n := len(r.stack); n > 0 {
+			if r.state.footnote && !r.stack[n-1].footnote {
+				r.widen(lineEnd)
+			}
 			if r.state.destination == toText && r.stack[n-1].destination != toText {
 				r.widen(lineEnd)
 			}
@@ -136,13 +158,18 @@ func (r *rtfReader) characters(from, to int) {
 		r.fallback--
 		from++
 	}
-	if r.state.destination != toText || r.state.hidden || r.state.struck {
+	if r.state.destination == toFontTable {
+		r.nameFont(r.data[from:to])
+	}
+	if r.gone() {
 		r.leave(to - from)
 		return
 	}
+	r.raised = r.state.raised
+	signs := r.fonts[r.state.font].symbols != nil
 	for from < to {
 		end := from
-		for end < to && r.data[end] < utf8.RuneSelf && len(r.lead) == 0 && !r.fonts[r.state.font].symbol {
+		for end < to && r.data[end] < utf8.RuneSelf && len(r.lead) == 0 && !signs {
 			end++
 		}
 		if end > from {
@@ -152,6 +179,18 @@ func (r *rtfReader) characters(from, to int) {
 		}
 		r.byte(r.data[from], from, 1)
 		from++
+	}
+}
+
+// gone reports whether text is left out where the reader stands.
+func (r *rtfReader) gone() bool {
+	return r.state.destination != toText || r.state.hidden || r.state.struck != 0
+}
+
+// half gives up a character of which only the first bytes have come.
+func (r *rtfReader) half() {
+	if len(r.lead) > 0 {
+		r.rune(utf8.RuneError, r.leadAt, r.leadEnd-r.leadAt)
 	}
 }
 
@@ -199,6 +238,8 @@ func (r *rtfReader) leave(n int) {
 	switch {
 	case r.state.destination == toMargin:
 		r.leftOut[marginText] += n
+	case r.state.destination == toComment:
+		r.leftOut[commentText] += n
 	case r.state.destination != toText:
 	case r.state.hidden:
 		r.leftOut[hiddenText] += n
@@ -213,35 +254,37 @@ func (r *rtfReader) byte(b byte, at, size int) {
 		r.fallback--
 		return
 	}
-	if r.state.destination != toText || r.state.hidden || r.state.struck {
+	if r.gone() {
 		r.leave(1)
 		return
 	}
+	r.raised = r.state.raised
 	font := r.fonts[r.state.font]
-	if font.symbol {
-		r.rune(symbolRune(b), at, size)
+	if font.symbols != nil {
+		r.rune(font.symbols[b], at, size)
 		return
 	}
 	page := font.codePage
 	if page == nil {
 		page = r.codePage
 	}
-	if len(r.lead) == 0 && !isLead(page, b) {
+	switch length := sequence(page, b); {
+	case len(r.lead) == 0 && length == 1:
 		r.rune(decodeByte(page, b), at, size)
 		return
+	case len(r.lead) == 0:
+		r.leadAt = at
 	}
-	if len(r.lead) == 0 {
-		r.lead, r.leadAt = append(r.lead, b), at
+	r.lead, r.leadEnd = append(r.lead, b), at+size
+	if len(r.lead) < sequence(page, r.lead[0]) {
 		return
 	}
-	pair := append(r.lead, b)
-	decoded, err := page.NewDecoder().Bytes(pair)
-	r.lead = r.lead[:0]
+	decoded, err := page.NewDecoder().Bytes(r.lead)
 	first, length := utf8.DecodeRune(decoded)
-	if err != nil || first == utf8.RuneError || length != len(decoded) {
+	if err != nil || length != len(decoded) {
 		first = utf8.RuneError
 	}
-	r.rune(first, r.leadAt, at+size-r.leadAt)
+	r.rune(first, r.leadAt, r.leadEnd-r.leadAt)
 }
 
 // rune takes in a character.
@@ -271,12 +314,17 @@ func (r *rtfReader) unicode(value, at int) {
 	if value > 0xFFFF && value <= utf8.MaxRune {
 		c = rune(value) // some writers give the whole character
 	}
-	if r.state.destination != toText || r.state.hidden || r.state.struck {
+	if r.gone() {
 		r.leave(1)
 		return
 	}
+	r.raised = r.state.raised
 	if c >= 0xF020 && c <= 0xF0FF {
-		c = symbolRune(byte(c - 0xF000)) // Word's way to name a character of a symbol font
+		signs := r.fonts[r.state.font].symbols
+		if signs == nil {
+			signs = &symbols
+		}
+		c = signs[byte(c-0xF000)] // Word's way to name a character of a symbol font
 	}
 	switch {
 	case utf16.IsSurrogate(c) && r.high != 0:
@@ -296,13 +344,15 @@ func (r *rtfReader) control() {
 		return
 	}
 	b := r.data[r.at]
-	if b < 'a' || b > 'z' {
-		if b < 'A' || b > 'Z' {
-			r.at++
-			r.symbol(b, at)
-			return
+	if (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') {
+		r.at++
+		if b != '\'' {
+			r.half()
 		}
+		r.symbol(b, at)
+		return
 	}
+	r.half()
 	end := r.at
 	for end < len(r.data) && end-r.at < 32 && (r.data[end] >= 'a' && r.data[end] <= 'z' || r.data[end] >= 'A' && r.data[end] <= 'Z') {
 		end++
@@ -356,7 +406,7 @@ func (r *rtfReader) byteOrFallback(b byte, at int) {
 	switch {
 	case r.fallback > 0:
 		r.fallback--
-	case r.state.destination != toText || r.state.hidden || r.state.struck:
+	case r.gone():
 		r.leave(1)
 	default:
 		r.rune(rune(b), at, r.at-at)

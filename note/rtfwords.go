@@ -1,6 +1,7 @@
 package note
 
 import (
+	"bytes"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -15,7 +16,11 @@ import (
 // word takes in a control word with its number.
 func (r *rtfReader) word(word string, value int, numbered bool, at int) {
 	if d, known := destinations[word]; known {
-		r.enter(d)
+		r.enter(d, word)
+		return
+	}
+	if word == "nestrow" { // it stands in a destination of its own
+		r.endNestedRow()
 		return
 	}
 	starred := r.state.starred
@@ -37,6 +42,8 @@ func (r *rtfReader) word(word string, value int, numbered bool, at int) {
 		return
 	case "f":
 		r.state.font, r.font = value, value
+	case "deff":
+		r.plainFont, r.state.font = value, value
 	case "fcharset":
 		r.defineFont(charsets[value], value == symbolCharset)
 	case "cpg":
@@ -53,15 +60,26 @@ func (r *rtfReader) word(word string, value int, numbered bool, at int) {
 		r.codePage = codePages[850]
 	case "v":
 		r.state.hidden = on
-	case "strike", "striked", "deleted":
-		r.state.struck = on
+	case "strike":
+		r.strike(struckOnce, on)
+	case "striked":
+		r.strike(struckTwice, on)
+	case "deleted":
+		r.strike(struckDeleted, on)
+	case "super", "sub":
+		r.state.raised = on
+	case "up", "dn":
+		r.state.raised = !numbered || value != 0
+	case "nosupersub":
+		r.state.raised = false
 	case "plain":
-		r.state.hidden, r.state.struck, r.state.font = false, false, 0
+		r.state.hidden, r.state.raised, r.state.font = false, false, r.plainFont
+		r.state.struck &= struckDeleted // which is no look, but a revision
 	default:
 		if c, is := characterWords[word]; is {
 			if r.fallback > 0 {
 				r.fallback--
-			} else if r.state.destination == toText && !r.state.hidden && !r.state.struck {
+			} else if !r.gone() {
 				r.rune(c, at, r.at-at)
 			}
 			return
@@ -72,15 +90,28 @@ func (r *rtfReader) word(word string, value int, numbered bool, at int) {
 	}
 }
 
+// strike begins or ends a way to strike out.
+func (r *rtfReader) strike(way strike, on bool) {
+	r.state.struck &^= way
+	if on {
+		r.state.struck |= way
+	}
+}
+
 // enter makes a group a destination. One in a group that is passed over is passed over too, but for the text of a shape.
-func (r *rtfReader) enter(d destination) {
+func (r *rtfReader) enter(d destination, word string) {
 	r.state.starred = false
-	if d == toText && r.state.destination != toMargin {
+	if d == toText {
+		if r.state.margin {
+			r.state.destination = toMargin
+			return
+		}
 		r.widen(lineEnd)
-		r.state.destination = toText
+		r.state.destination, r.state.footnote = toText, word == "footnote"
 	}
 	if r.state.destination == toText || r.state.destination == toFontTable {
 		r.state.destination = d
+		r.state.margin = r.state.margin || d == toMargin
 	}
 }
 
@@ -97,20 +128,35 @@ func (r *rtfReader) layout(word string) {
 			r.beginRow()
 			r.cell()
 		}
-	case "cell", "nestcell":
+	case "nestcell":
+		r.around(cellOf)
+	case "cell":
 		if len(r.rows) == 0 {
 			r.beginRowHere() // its definition may come after its text
 		}
 		r.cell()
-	case "row", "nestrow":
+	case "row":
 		r.endRow()
 	}
 }
 
 // defineFont says which characters a font of the font table has.
 func (r *rtfReader) defineFont(page encoding.Encoding, symbol bool) {
-	if r.state.destination == toFontTable && len(r.fonts) < maxFonts {
-		r.fonts[r.font] = rtfFont{page, symbol}
+	if r.state.destination != toFontTable || len(r.fonts) >= maxFonts {
+		return
+	}
+	font := rtfFont{codePage: page}
+	if symbol {
+		font.symbols = &symbols
+	}
+	r.fonts[r.font] = font
+}
+
+// nameFont looks at the name of a font of the font table.
+func (r *rtfReader) nameFont(name []byte) {
+	if font := r.fonts[r.font]; font.symbols != nil && bytes.Contains(bytes.ToLower(name), []byte("wingdings")) {
+		font.symbols = &wingdings
+		r.fonts[r.font] = font
 	}
 }
 
@@ -122,7 +168,7 @@ const maxFonts = 4096
 var destinations = func() map[string]destination {
 	m := map[string]destination{"fonttbl": toFontTable, "shptxt": toText, "footnote": toText, "result": toText}
 	for name := range names(`colortbl stylesheet info pict nonshppict objdata objclass filetbl listtable listoverridetable revtbl rsidtbl themedata colorschememapping
-		datastore latentstyles xmlnstbl fldinst xe tc private annotation atnid atnauthor atntime atndate atnref atnicn ftnsep ftnsepc ftncn aftnsep aftnsepc
+		datastore latentstyles xmlnstbl fldinst xe tc private atnid atnauthor atntime atndate atnref atnicn ftnsep ftnsepc ftncn aftnsep aftnsepc
 		aftncn generator bkmkstart bkmkend falt panose fontemb template title author operator subject keywords comment doccomm company manager category
 		hlinkbase creatim revtim printim buptim userprops sp sv sn docvar pgptbl mmathPr background pnseclvl htmltag mhtmltag`) {
 		m[name] = toNowhere
@@ -130,6 +176,7 @@ var destinations = func() map[string]destination {
 	for name := range names(`header headerl headerr headerf footer footerl footerr footerf`) {
 		m[name] = toMargin
 	}
+	m["annotation"] = toComment
 	return m
 }()
 
@@ -159,15 +206,28 @@ var charsets = map[int]encoding.Encoding{
 	186: charmap.Windows1257, 204: charmap.Windows1251, 222: charmap.Windows874, 238: charmap.Windows1250, 254: charmap.CodePage437, 255: charmap.CodePage850,
 }
 
-// isLead reports whether a byte is the first of two of a character.
-func isLead(page encoding.Encoding, b byte) bool {
+// sequence gives the length in bytes of a character by its first byte.
+func sequence(page encoding.Encoding, b byte) int {
 	switch page {
 	case japanese.ShiftJIS:
-		return b >= 0x81 && b <= 0x9F || b >= 0xE0 && b <= 0xFC
+		if b >= 0x81 && b <= 0x9F || b >= 0xE0 && b <= 0xFC {
+			return 2
+		}
 	case simplifiedchinese.GBK, korean.EUCKR, traditionalchinese.Big5:
-		return b >= 0x81 && b <= 0xFE
+		if b >= 0x81 && b <= 0xFE {
+			return 2
+		}
+	case unicode.UTF8:
+		switch {
+		case b >= 0xF0:
+			return 4
+		case b >= 0xE0:
+			return 3
+		case b >= 0xC0:
+			return 2
+		}
 	}
-	return false
+	return 1
 }
 
 // decodeByte gives the character of a byte that is one by itself.
@@ -199,9 +259,22 @@ var symbols = func() (table [256]rune) {
 			table[from[i]] = signs[i]
 		}
 	}
+	table[0xC6] = '∅'
 	table[0xD2], table[0xD3], table[0xD4], table[0xD6] = '®', '©', '™', '√'
 	return table
 }()
 
 // symbolRune gives the character of a byte in a symbol font.
 func symbolRune(b byte) rune { return symbols[b] }
+
+// wingdings are the signs of that font that notes use: boxes and marks. The others are bullets.
+var wingdings = func() (table [256]rune) {
+	for i := range table {
+		table[i] = '•'
+	}
+	table[' '] = ' '
+	for b, sign := range map[byte]rune{0x6F: '☐', 0x70: '☐', 0x71: '☐', 0x72: '☐', 0xA8: '☐', 0xFB: '✗', 0xFC: '✓', 0xFD: '☒', 0xFE: '☑', 0xE0: '→', 0xE8: '→', 0xDF: '←'} {
+		table[b] = sign
+	}
+	return table
+}()

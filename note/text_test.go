@@ -55,6 +55,11 @@ func TestDecode(t *testing.T) {
 			[]byte("é\xff\xfeb\xc3"), "text/plain", "é\uFFFD\uFFFDb\uFFFD",
 			[]string{"3 places that are not UTF-8 were read as U+FFFD"},
 		},
+		"a character of windows-1252 among UTF-8": {
+			[]byte("é, 5 \xb5g"), "text/plain; charset=utf-8", "é, 5 µg", []string{"1 characters that are not UTF-8 were read as windows-1252"},
+		},
+		"a note that begins like a tag":     {[]byte("<b 12 deficiency, no anemia. HR > 100."), "text/plain", "<b 12 deficiency, no anemia. HR > 100.", nil},
+		"a note that begins like a program": {[]byte("MZ twins, Gr\xfc\xdfe\x0b"), "text/plain", "MZ twins, Grüße\x0b", []string{"no charset is declared, and the text was read as windows-1252"}},
 		"lone surrogate among UTF-8": {
 			[]byte("é\xed\xa0\x80b"), "text/plain", "é\uFFFD\uFFFD\uFFFDb",
 			[]string{"3 places that are not UTF-8 were read as U+FFFD"},

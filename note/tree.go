@@ -40,8 +40,9 @@ type open struct {
 	// all counts the children, whatever their name.
 	all int32
 	// What the reader of the format makes of it.
-	hidden, struck, pre bool
-	role                role
+	hidden, struck, pre, raised, symbol bool
+	ended                               bool // by its own end tag
+	role                                role
 	// declares are the namespace prefixes that it binds.
 	declares []string
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -48,6 +49,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for an orderly end; the second, by the system's own rule, ends the process.
 	context.AfterFunc(ctx, stop)
+	// Libraries write here what they got from others: net/http the bytes of an answer that is longer than it says, which may be a note's.
+	log.SetOutput(io.Discard)
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 

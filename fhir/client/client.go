@@ -91,6 +91,7 @@ func New(config Config) (*Client, error) {
 			if len(before) > maxRedirects {
 				return refusal{"more than 5 redirects"}
 			}
+			request.Header.Del("Referer") // it holds the whole address, perhaps with a signature
 			return c.allowed(request.URL)
 		},
 	}
@@ -141,6 +142,9 @@ func (c *Client) resolve(address string) (*url.URL, error) {
 		return nil, refusal{"its url is none"}
 	}
 	if !target.IsAbs() && target.Host == "" {
+		if target.Path == "" && address != "" {
+			return nil, refusal{"its url names nothing"}
+		}
 		if c.base == nil {
 			return nil, refusal{"its url is relative, and no FHIR server is named (--fhir-base)"}
 		}
@@ -148,9 +152,6 @@ func (c *Client) resolve(address string) (*url.URL, error) {
 			return nil, refusal{"its url is relative to a host, not to the FHIR server"}
 		}
 		target = c.base.ResolveReference(target)
-		if !strings.HasPrefix(target.Path, c.base.Path) {
-			return nil, refusal{"its url leads out of the FHIR server"}
-		}
 	}
 	return target, c.allowed(target)
 }
@@ -164,7 +165,11 @@ func (c *Client) allowed(target *url.URL) error {
 		return refusal{"its url holds a user's name"}
 	case target.Hostname() == "":
 		return refusal{"its url names no host"}
-	case c.isBase(target) || c.isListed(target):
+	case c.isListed(target):
+		return nil
+	case c.isBase(target) && !c.isBelowBase(target):
+		return refusal{"its url leads out of the FHIR server"}
+	case c.isBase(target):
 		return nil
 	}
 	return refusal{fmt.Sprintf("the host %.80q is not the FHIR server, and not among those that are allowed", target.Hostname())}
@@ -172,6 +177,24 @@ func (c *Client) allowed(target *url.URL) error {
 
 func (c *Client) isBase(target *url.URL) bool {
 	return c.base != nil && hostPort(target) == hostPort(c.base)
+}
+
+// isBelowBase reports whether an address on the server's host is the FHIR server's: below its path, also for a server that takes apart what
+// stands for a slash or a step up.
+func (c *Client) isBelowBase(target *url.URL) bool {
+	if target.Scheme != c.base.Scheme || !strings.HasPrefix(target.Path+"/", c.base.Path) {
+		return false
+	}
+	path := target.Path
+	if again, err := url.PathUnescape(path); err == nil {
+		path = again
+	}
+	for step := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' || r == ';' }) {
+		if step == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Client) isListed(target *url.URL) bool {
@@ -182,7 +205,7 @@ func (c *Client) isListed(target *url.URL) bool {
 		if err != nil {
 			listed, listedPort = strings.Trim(host, "[]"), ""
 		}
-		if listedPort != port && listedPort != portOf(target) {
+		if listedPort != portOf(target) && (listedPort != "" || port != "" && port != defaultPort(target)) {
 			continue
 		}
 		if below, wild := strings.CutPrefix(listed, "*"); name == listed || wild && strings.HasSuffix(name, below) && len(name) > len(below) {
@@ -194,10 +217,14 @@ func (c *Client) isListed(target *url.URL) bool {
 
 // portOf gives the port of an address, its scheme's where it names none.
 func portOf(target *url.URL) string {
-	switch port := target.Port(); {
-	case port != "":
+	if port := target.Port(); port != "" {
 		return port
-	case target.Scheme == "https":
+	}
+	return defaultPort(target)
+}
+
+func defaultPort(target *url.URL) string {
+	if target.Scheme == "https" {
 		return "443"
 	}
 	return "80"
@@ -248,6 +275,12 @@ func (c *Client) get(ctx context.Context, target *url.URL, accept string) (found
 	case int64(len(body)) > limit:
 		return fhir.Binary{}, status, tooLarge
 	case !isResource:
+		// Some servers give a Binary resource as plain JSON or XML.
+		if mediaType == "application/json" || mediaType == "text/json" || mediaType == "application/xml" || mediaType == "text/xml" {
+			if found, err := fhir.DecodeBinary(body, strings.HasSuffix(mediaType, "xml")); err == nil {
+				return found, status, nil
+			}
+		}
 		return fhir.Binary{ContentType: answer.Header.Get("Content-Type"), Data: body}, status, nil
 	}
 	if found, err = fhir.DecodeBinary(body, isXML); err != nil {

@@ -52,6 +52,10 @@ func TestFetch(t *testing.T) {
 		w.Header().Set("Content-Type", "application/fhir+xml")
 		fmt.Fprint(w, `<Binary xmlns="http://hl7.org/fhir"><contentType value="text/rtf"/><data value="e1xydGYxfQ=="/></Binary>`)
 	})
+	mux.HandleFunc("/fhir/Binary/plain", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, resource)
+	})
 	mux.HandleFunc("/fhir/Binary/only", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept") != "application/fhir+json" {
 			w.WriteHeader(http.StatusNotAcceptable)
@@ -72,6 +76,7 @@ func TestFetch(t *testing.T) {
 		"Binary/resource":             "text/html <p>Gout",
 		"Binary/xml":                  `text/rtf {\rtf1}`,
 		"Binary/only":                 "text/html <p>Gout",
+		"Binary/plain":                "text/html <p>Gout",
 		"Binary/moved":                "text/html <p>Gout",
 		"./Binary/resource#ignored":   "text/html <p>Gout",
 		"Binary/../Binary/resource?x": "text/html <p>Gout",
@@ -102,26 +107,34 @@ func TestOtherAddressesAreRefused(t *testing.T) {
 		config        client.Config
 		address, says string
 	}{
-		"another host":                    {client.Config{}, other.URL, unlisted},
-		"another port":                    {client.Config{Hosts: []string{"127.0.0.1"}, Networks: loopback}, other.URL, unlisted},
-		"a name that looks alike":         {client.Config{Hosts: []string{"localhost"}, Networks: loopback}, "http://notlocalhost:" + port, unlisted},
-		"a listed host, private":          {client.Config{Hosts: []string{host(other)}}, "http://" + host(other), private},
-		"a listed address, private":       {client.Config{Hosts: []string{"127.0.0.1:" + port}}, other.URL, private},
-		"an address in another spelling":  {client.Config{Hosts: []string{"2130706433:" + port, "127.1:" + port}}, "http://127.1:" + port, ""},
-		"IPv4 in IPv6":                    {client.Config{Hosts: []string{"[::ffff:127.0.0.1]:" + port}}, "http://[::ffff:127.0.0.1]:" + port, private},
-		"link-local":                      {client.Config{Hosts: []string{"169.254.169.254"}, Networks: loopback}, "http://169.254.169.254/latest", private},
-		"all addresses":                   {client.Config{Hosts: []string{"0.0.0.0:" + port}}, "http://0.0.0.0:" + port, private},
-		"a redirect to another host":      {client.Config{}, leads(other.URL), unlisted},
-		"a redirect to a listed, private": {client.Config{Hosts: []string{host(other)}}, leads("http://" + host(other)), private},
-		"a redirect to a file":            {client.Config{}, leads("file:///etc/passwd"), "none of http or https"},
-		"redirects without end":           {client.Config{}, leads("?to=" + url.QueryEscape("?to=x")), "more than 5 redirects"},
-		"a file":                          {client.Config{}, "file:///etc/passwd", "none of http or https"},
-		"a user's name":                   {client.Config{}, "http://me:secret@" + host(base) + "/", "a user's name"},
-		"out of the server":               {client.Config{}, "../admin", "leads out of the FHIR server"},
-		"relative to the host":            {client.Config{}, "/admin", "relative to a host"},
-		"relative to the scheme":          {client.Config{}, "//" + host(other) + "/x", "none of http or https"},
-		"a urn":                           {client.Config{}, "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "none of http or https"},
-		"no url":                          {client.Config{}, "http://[::1", "its url is none"},
+		"another host":                     {client.Config{}, other.URL, unlisted},
+		"another port":                     {client.Config{Hosts: []string{"127.0.0.1"}, Networks: loopback}, other.URL, unlisted},
+		"a name that looks alike":          {client.Config{Hosts: []string{"localhost"}, Networks: loopback}, "http://notlocalhost:" + port, unlisted},
+		"a listed host, private":           {client.Config{Hosts: []string{host(other)}}, "http://" + host(other), private},
+		"a listed address, private":        {client.Config{Hosts: []string{"127.0.0.1:" + port}}, other.URL, private},
+		"an address in another spelling":   {client.Config{Hosts: []string{"2130706433:" + port, "127.1:" + port}}, "http://127.1:" + port, ""},
+		"IPv4 in IPv6":                     {client.Config{Hosts: []string{"[::ffff:127.0.0.1]:" + port}}, "http://[::ffff:127.0.0.1]:" + port, private},
+		"link-local":                       {client.Config{Hosts: []string{"169.254.169.254"}, Networks: loopback}, "http://169.254.169.254/latest", private},
+		"all addresses":                    {client.Config{Hosts: []string{"0.0.0.0:" + port}}, "http://0.0.0.0:" + port, private},
+		"a redirect to another host":       {client.Config{}, leads(other.URL), unlisted},
+		"a redirect to a listed, private":  {client.Config{Hosts: []string{host(other)}}, leads("http://" + host(other)), private},
+		"a redirect to a file":             {client.Config{}, leads("file:///etc/passwd"), "none of http or https"},
+		"redirects without end":            {client.Config{}, leads("?to=" + url.QueryEscape("?to=")), "more than 5 redirects"},
+		"a file":                           {client.Config{}, "file:///etc/passwd", "none of http or https"},
+		"a user's name":                    {client.Config{}, "http://me:secret@" + host(base) + "/", "a user's name"},
+		"out of the server":                {client.Config{}, "../admin", "leads out of the FHIR server"},
+		"out of the server, escaped":       {client.Config{}, "Binary/%2e%2e/%2e%2e/admin", "leads out of the FHIR server"},
+		"out of the server, twice escaped": {client.Config{}, "Binary/..%252f..%252fadmin", "leads out of the FHIR server"},
+		"out of the server, by parameters": {client.Config{}, "Binary/..;/..;/admin", "leads out of the FHIR server"},
+		"beside the server":                {client.Config{}, base.URL + "/fhir2/Binary/1", "leads out of the FHIR server"},
+		"above the server":                 {client.Config{}, base.URL + "/admin", "leads out of the FHIR server"},
+		"a redirect above the server":      {client.Config{}, leads("/admin"), "leads out of the FHIR server"},
+		"a fragment":                       {client.Config{}, "#x", "names nothing"},
+		"a query":                          {client.Config{}, "?x=1", "names nothing"},
+		"relative to the host":             {client.Config{}, "/admin", "relative to a host"},
+		"relative to the scheme":           {client.Config{}, "//" + host(other) + "/x", "none of http or https"},
+		"a urn":                            {client.Config{}, "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "none of http or https"},
+		"no url":                           {client.Config{}, "http://[::1", "its url is none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.config.Base = base.URL + "/fhir"

@@ -79,7 +79,8 @@ func (t *Text) ends(from, i, width int) bool {
 	last, next := t.Tokens[i-1], t.Tokens[i]
 	switch next.Line - last.Line {
 	case 0:
-		return t.stops(from, i)
+		// A carriage return alone ends a line in a table's cell, whose row stays one line; in old notes any line.
+		return t.stops(from, i) || strings.IndexByte(t.Body[last.End:next.Start], '\r') >= 0
 	case 1:
 		return t.stops(from, i) || !t.goesOn(i, width)
 	}
