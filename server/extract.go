@@ -87,19 +87,15 @@ func (s *Server) read(body []byte) ([]*fhir.Document, error) {
 	return fhir.ReadDocuments(body)
 }
 
+// fetchTime is how long the fetches of one request may take together.
+const fetchTime = time.Minute
+
 // work turns a body into an answer. It holds a place among the extractions while a processor works, not while attachments are fetched.
 func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 	documents, err := s.read(body)
 	if err != nil {
 		return nil, err
 	}
-	for i, document := range documents {
-		documents[i] = s.config.Extractor.Fetch(c.Request.Context(), document)
-	}
-	if !enter(s.extractions) {
-		return nil, errBusy
-	}
-	defer leave(s.extractions)
 	if wantsOutcome(c.Request.Header.Values("Prefer")) {
 		c.Header("Preference-Applied", "return=OperationOutcome")
 		return s.outcomes(c.Request.Context(), documents)
@@ -107,7 +103,7 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 	if len(documents) != 1 || c.Query("_outcome") == "true" {
 		return s.extractAll(c.Request.Context(), documents)
 	}
-	result, err := s.extractOne(c.Request.Context(), documents[0])
+	result, err := s.extractOne(c.Request.Context(), s.fetches(), documents[0])
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +114,11 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 // error is the refusal.
 func (s *Server) extractEach(ctx context.Context, documents []*fhir.Document) ([]*extract.Result, error) {
 	var results []*extract.Result
+	fetching := s.fetches()
 	refused := &fhir.Fault{Kind: fhir.Unprocessable}
 	done := 0
 	for _, document := range documents {
-		result, err := s.extractOne(ctx, document)
+		result, err := s.extractOne(ctx, fetching, document)
 		var fault *fhir.Fault
 		switch {
 		case err == nil:
@@ -181,8 +178,35 @@ func (s *Server) outcomes(ctx context.Context, documents []*fhir.Document) ([]by
 	return fhir.Encode(all)
 }
 
-// extractOne extracts one document, and logs in counts what came of it: nothing of the note.
-func (s *Server) extractOne(ctx context.Context, document *fhir.Document) (*extract.Result, error) {
+// fetches is what the documents of one request share: the time for their fetches, and that the first finds a place at once or not at all,
+// while the others wait for theirs.
+type fetches struct {
+	left    time.Duration
+	entered bool
+}
+
+func (s *Server) fetches() *fetches { return &fetches{left: fetchTime} }
+
+// extractOne fetches and extracts one document, and logs in counts what came of it: nothing of the note.
+func (s *Server) extractOne(ctx context.Context, f *fetches, document *fhir.Document) (*extract.Result, error) {
+	begun := time.Now()
+	limited, cancel := context.WithTimeout(ctx, f.left)
+	document = s.config.Extractor.Fetch(limited, document)
+	cancel()
+	f.left = max(0, f.left-time.Since(begun))
+	if !f.entered {
+		if !enter(s.extractions) {
+			return nil, errBusy
+		}
+		f.entered = true
+	} else {
+		select {
+		case s.extractions <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	defer leave(s.extractions)
 	result, err := s.config.Extractor.Extract(ctx, document)
 	var fault *fhir.Fault
 	switch {

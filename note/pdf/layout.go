@@ -3,13 +3,40 @@ package pdf
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // layOut gives the lines of a page in the order in which they are read, from where its pieces stand: documents draw them in any order. What
 // stands side by side is one line, with a tab where the gap is wider than one between words, unless it is columns of running text: those are
 // read one after the other. A paragraph begins after an empty line.
+// What does not stand upright, a margin's text or a watermark, comes last.
 func layOut(fragments []fragment) []string {
+	var upright, turned []fragment
+	for _, f := range fragments {
+		if f.isTurned() {
+			turned = append(turned, f)
+		} else {
+			upright = append(upright, f)
+		}
+	}
+	lines := layOutUpright(upright)
+	for i, f := range turned {
+		if i == 0 && len(lines) > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, f.text)
+	}
+	return lines
+}
+
+// isTurned reports whether a fragment is too high for the letters that it has: they stand one above the other, or slanting.
+func (f fragment) isTurned() bool {
+	n := utf8.RuneCountInString(f.text)
+	return n >= 4 && f.right-f.left < 0.2*float64(n)*f.height()
+}
+
+func layOutUpright(fragments []fragment) []string {
 	slices.SortStableFunc(fragments, func(a, b fragment) int {
 		switch middle := (b.top + b.bottom) - (a.top + a.bottom); {
 		case middle > 0:
@@ -22,7 +49,7 @@ func layOut(fragments []fragment) []string {
 	return order(fragments, 0)
 }
 
-// maxColumns bounds how often a page is divided.
+// maxDivisions bounds how often a page is divided.
 const maxDivisions = 6
 
 // order gives the lines of fragments that are sorted from the top.
@@ -64,6 +91,7 @@ const (
 	minCharacters = 18  // of a line, on average
 	fullLine      = 0.6 // of the column's width, which at least half of the lines have
 	minGutter     = 0.5 // of the letters' height
+	goingOn       = 0.3 // of the lines of running text begin inside a sentence: with a small letter
 )
 
 // findGutter finds where most lines stand in two columns.
@@ -94,8 +122,8 @@ func findGutter(fragments []fragment) (best gutter, found bool) {
 // areColumns reports whether fragments on both sides of x are running text.
 func areColumns(fragments []fragment, x float64) bool {
 	type side struct {
-		lines, characters, full int
-		left, right, height     float64
+		lines, characters, full, goesOn int
+		left, right, height             float64
 	}
 	sides := [2]side{{left: x, right: x}, {left: x, right: x}}
 	of := func(f fragment) *side {
@@ -114,6 +142,9 @@ func areColumns(fragments []fragment, x float64) bool {
 		s.lines++
 		s.height += f.height()
 		s.characters += utf8.RuneCountInString(f.text)
+		if first, _ := utf8.DecodeRuneInString(f.text); unicode.IsLower(first) {
+			s.goesOn++
+		}
 		if f.left < x {
 			inner[0] = max(inner[0], f.right)
 		} else {
@@ -126,8 +157,8 @@ func areColumns(fragments []fragment, x float64) bool {
 		}
 	}
 	for _, s := range sides {
-		if s.lines < minLines || s.characters < minCharacters*s.lines || s.full*2 < s.lines {
-			return false
+		if s.lines < minLines || s.characters < minCharacters*s.lines || s.full*2 < s.lines || float64(s.goesOn) < goingOn*float64(s.lines) {
+			return false // the cells of a table or a form
 		}
 	}
 	return inner[1]-inner[0] >= minGutter*sides[0].height/float64(sides[0].lines)

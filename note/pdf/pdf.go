@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"charthand/note"
@@ -31,6 +32,8 @@ const (
 
 	// startTime is how long a process may take to begin: at the first start on a machine it compiles PDFium.
 	startTime = 2 * time.Minute
+	// exitTime is how long a process may take to end by itself.
+	exitTime = 100 * time.Millisecond
 	// idleTime is how long a process waits for the next document before it is ended.
 	idleTime = time.Minute
 )
@@ -40,43 +43,67 @@ const (
 type Reader struct {
 	cacheDir string
 	places   chan struct{} // one for each process that may be there
+	starting chan struct{} // holds a place while a process begins: the first compiles for all
+	closed   chan struct{}
 
-	mutex  sync.Mutex
-	idle   []*process
-	closed bool
+	mutex sync.Mutex
+	idle  []*process
 }
 
 // New makes a Reader. cacheDir is where the compiled PDFium is kept; it is made with mode 0700. Where it is empty or cannot be used, nothing
 // is kept.
 func New(cacheDir string) *Reader {
-	return &Reader{cacheDir: cacheDir, places: make(chan struct{}, max(1, min(4, runtime.GOMAXPROCS(0))))}
+	return &Reader{
+		cacheDir: cacheDir, places: make(chan struct{}, max(1, min(4, runtime.GOMAXPROCS(0)))),
+		starting: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
 }
 
-// Close ends the processes. It waits for the documents that are under way; no other may come.
+// Close ends the processes. It waits for the documents that are under way; no other may come. It is called once.
 func (r *Reader) Close() {
+	close(r.closed)
 	for range cap(r.places) {
 		r.places <- struct{}{}
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.closed = true
 	for _, p := range r.idle {
 		p.end()
 	}
 	r.idle = nil
 }
 
-// Prepare begins a process, so that the first document need not wait for one.
-func (r *Reader) Prepare(ctx context.Context) error {
+// enter takes a place.
+func (r *Reader) enter(ctx context.Context) error {
+	select {
+	case <-r.closed:
+		return errClosed
+	default:
+	}
 	select {
 	case r.places <- struct{}{}:
+		return nil
+	case <-r.closed:
+		return errClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-r.places }()
-	p, err := r.take(ctx)
-	if err != nil {
+}
+
+func (r *Reader) leave() { <-r.places }
+
+// Prepare begins a process, so that the first document need not wait for one.
+func (r *Reader) Prepare(ctx context.Context) error {
+	if err := r.enter(ctx); err != nil {
 		return err
+	}
+	defer r.leave()
+	p := r.takeIdle()
+	if p == nil {
+		var err error
+		if p, err = r.begin(ctx); err != nil {
+			return err
+		}
 	}
 	r.giveBack(p)
 	return nil
@@ -84,23 +111,30 @@ func (r *Reader) Prepare(ctx context.Context) error {
 
 var errClosed = errors.New("pdf: the reader is closed")
 
-// take gives a process that is idle, or begins one; the caller holds a place.
-func (r *Reader) take(ctx context.Context) (*process, error) {
+// takeIdle gives a process that is idle, nil where none is; the caller holds a place.
+func (r *Reader) takeIdle() *process {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	if r.closed {
-		return nil, errClosed
-	}
 	for len(r.idle) > 0 {
 		p := r.idle[len(r.idle)-1]
 		r.idle = r.idle[:len(r.idle)-1]
 		if p.timer.Stop() {
-			return p, nil
+			return p
 		}
 		// Its time was over just now: expire waits for the lock, and finds it gone.
 		p.end()
 	}
-	// One begins at a time: the first compiles for all.
+	return nil
+}
+
+// begin begins a process, one at a time.
+func (r *Reader) begin(ctx context.Context) (*process, error) {
+	select {
+	case r.starting <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-r.starting }()
 	return begin(ctx, r.cacheDir)
 }
 
@@ -127,21 +161,30 @@ func (r *Reader) expire(p *process) {
 
 // ReadPDF implements note.PDFReader.
 func (r *Reader) ReadPDF(ctx context.Context, data []byte) ([][]string, error) {
-	select {
-	case r.places <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := r.enter(ctx); err != nil {
+		return nil, err
 	}
-	defer func() { <-r.places }()
-	p, err := r.take(ctx)
+	defer r.leave()
+	if p := r.takeIdle(); p != nil {
+		pages, err := r.readWith(ctx, p, data)
+		if !errors.Is(err, errGone) {
+			return pages, err
+		}
+		// It had ended before it was asked: that says nothing of the document.
+	}
+	p, err := r.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return r.readWith(ctx, p, data)
+}
+
+// readWith has a process read a document, and keeps it if it lives.
+func (r *Reader) readWith(ctx context.Context, p *process, data []byte) ([][]string, error) {
 	pages, err := p.read(ctx, data)
-	if p.ended {
-		return nil, err
+	if !p.ended {
+		r.giveBack(p)
 	}
-	r.giveBack(p)
 	return pages, err
 }
 
@@ -152,11 +195,22 @@ type process struct {
 	out     *json.Decoder
 	timer   *time.Timer // of its idleness
 	ended   bool
+	// wasKilled says that a signal ended it that was not sent here.
+	wasKilled bool
+}
+
+// thisProgram gives the program that runs, also where its file was replaced or taken away meanwhile.
+func thisProgram() (string, error) {
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err == nil {
+		return self, nil
+	}
+	return os.Executable()
 }
 
 // begin starts this program once more, to be a worker, and waits until it is ready.
 func begin(ctx context.Context, cacheDir string) (*process, error) {
-	program, err := os.Executable()
+	program, err := thisProgram()
 	if err != nil {
 		return nil, fmt.Errorf("pdf: no process can be started: %w", err)
 	}
@@ -196,8 +250,11 @@ func (p *process) end() {
 	}
 	p.ended = true
 	_ = p.in.Close()
-	_ = p.command.Process.Kill()
-	_ = p.command.Wait() // that it was killed is known
+	patience := time.AfterFunc(exitTime, func() { _ = p.command.Process.Kill() })
+	_ = p.command.Wait() // what it says of how it ended is looked at here
+	ours := !patience.Stop()
+	status, known := p.command.ProcessState.Sys().(syscall.WaitStatus)
+	p.wasKilled = known && status.Signaled() && !ours
 }
 
 // within talks with the process, which is killed when a context ends; the error is the context's cause then.
@@ -214,6 +271,9 @@ func (p *process) within(ctx context.Context, talk func() error) error {
 	}
 	return err
 }
+
+// errGone says that a process ended without an answer, for a reason that is not the document's: a signal.
+var errGone = errors.New("pdf: the process that reads it was ended")
 
 // errTime ends the work on a document that takes too long.
 var errTime = fmt.Errorf("%w: the PDF takes longer to read than a document may", note.ErrTooLong)
@@ -244,7 +304,9 @@ func (p *process) read(ctx context.Context, data []byte) (pages [][]string, err 
 		p.end()
 		return nil, err
 	case err != nil:
-		p.end()
+		if p.end(); p.wasKilled {
+			return nil, errGone
+		}
 		return nil, fmt.Errorf("%w: the PDF cannot be read", note.ErrDamaged)
 	case last.Kind != "":
 		return nil, fmt.Errorf("%w%s", kinds[last.Kind], last.Why)

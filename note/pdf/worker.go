@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"charthand/note"
@@ -32,6 +34,8 @@ const workerVariable = "CHARTHAND_PDF_WORKER"
 // A program that has this package in it can be a worker, whatever else it is.
 func init() {
 	if cacheDir, is := os.LookupEnv(workerVariable); is {
+		// A signal that a terminal or a supervisor sends to all is the parent's to follow: the worker ends with its input.
+		signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		os.Exit(work(strings.TrimSuffix(cacheDir, "/"), os.Stdin, os.Stdout))
 	}
 }
@@ -73,15 +77,9 @@ func work(cacheDir string, in io.Reader, out io.Writer) (status int) {
 	if answers.Encode(answer{}) != nil {
 		return 1
 	}
-	for {
-		var size uint32
-		if binary.Read(in, binary.BigEndian, &size) != nil || size > note.MaxBytes {
-			return 0
-		}
-		data := make([]byte, size)
-		if _, err := io.ReadFull(in, data); err != nil {
-			return 1
-		}
+	documents := make(chan []byte)
+	go readDocuments(in, documents)
+	for data := range documents {
 		var last answer
 		told := false
 		last.Pages, err = readDocument(pool, data, func(pages int) {
@@ -97,12 +95,37 @@ func work(cacheDir string, in io.Reader, out io.Writer) (status int) {
 			return 1
 		}
 	}
+	return 0
+}
+
+// readDocuments gives the documents that come in. When there are no more the program ends at once, whatever it is doing: nobody waits for it.
+func readDocuments(in io.Reader, documents chan<- []byte) {
+	for {
+		var size uint32
+		if binary.Read(in, binary.BigEndian, &size) != nil || size > note.MaxBytes {
+			os.Exit(0)
+		}
+		data := make([]byte, size)
+		if _, err := io.ReadFull(in, data); err != nil {
+			os.Exit(1)
+		}
+		documents <- data
+	}
 }
 
 const wasmPage = 64 << 10
 
-// start starts PDFium.
+// start starts PDFium. A cache that cannot be used, damaged or not writable, is done without, and a damaged one removed.
 func start(cacheDir string) (pdfium.Pool, error) {
+	pool, err := startWith(cacheDir)
+	if err != nil && cacheDir != "" {
+		_ = os.RemoveAll(cacheDir)
+		pool, err = startWith("")
+	}
+	return pool, err
+}
+
+func startWith(cacheDir string) (pdfium.Pool, error) {
 	config := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
 		WithMemoryLimitPages(MaxMemory / wasmPage)
