@@ -260,7 +260,7 @@ func start(t *testing.T, folder string, more ...string) (*exec.Cmd, func(string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program) //nolint:noctx // it is killed
+	command := exec.Command(program)
 	command.Env = append(append(os.Environ(), folderVariable+"="+folder), more...)
 	in, err := command.StdinPipe()
 	if err != nil {

@@ -40,7 +40,7 @@ func (q *Queue) connect() error {
 	if err != nil {
 		return fmt.Errorf("queue: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a descriptor
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		lock.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return fmt.Errorf("queue: the folder cannot be locked: %w", err)
@@ -99,7 +99,7 @@ func (q *Queue) start(options []nats.Option) error {
 		return errors.New("queue: the embedded server did not start")
 	}
 	to.URL = embedded.ClientURL()
-	encoded, err := json.Marshal(to)
+	encoded, err := json.Marshal(to) //nolint:gosec // into a file that only its owner can read
 	if err != nil {
 		return err
 	}
