@@ -95,6 +95,20 @@ test-training: build train-env ## install the training environment, and pass the
 test-fhir: build ## validate what is written: R4, US Core, IPS, with HAPI's validator (needs Java 17 and Maven; fetches about 175 MB once)
 	partners/validator/run.sh $(CACHE) $(DATA)
 
+.PHONY: hapi
+hapi: ## start a HAPI FHIR server on localhost:8090 to try things with, until interrupted (needs Java 17 and Maven; fetches about 330 MB once)
+	@partners/hapi/run.sh $(CACHE) out/hapi 8090
+
+.PHONY: test-integration
+test-integration: build ## pass the tests beside a real HAPI FHIR server and a real NATS (needs Java 17 and Maven; fetches about 330 MB once)
+	@partners/hapi/run.sh --build-only $(CACHE)
+	CHARTHAND_INTEGRATION=1 go test ./cmd/charthand -run 'HAPI' -count 1 -timeout 20m
+
+.PHONY: soak
+soak: build ## 500 notes beside a real HAPI FHIR server while charthand is killed 20 times (about ten minutes)
+	@partners/hapi/run.sh --build-only $(CACHE)
+	CHARTHAND_INTEGRATION=1 CHARTHAND_SOAK=1 go test ./cmd/charthand -run 'KilledBesideHAPI' -count 1 -v -timeout 60m
+
 .PHONY: recipe
 recipe: recipe-arguments build train-env ## one recipe from corpus to model: make recipe NAME=n2c2-bert OUT=/tmp/model [BASE=folder of the base model] [FOLD=0]
 	cd training && $(TRAIN) -m charthand_training run recipes/$(NAME).yaml --data $(DATA) --out $(abspath $(OUT)) $(if $(BASE),--base $(or $(abspath $(wildcard $(BASE))),$(BASE))) $(if $(FOLD),--fold $(FOLD))

@@ -25,6 +25,15 @@ func newBeside() *Beside {
 	return &Beside{map[string]json.RawMessage{}, map[string][]*ReadProvenance{}, map[string][]*ReadProvenance{}, map[Identifier]string{}, map[any]bool{}}
 }
 
+// NewBeside makes a Beside of resources that were found somewhere else than in one Bundle; what cannot be read is passed over.
+func NewBeside(resources []json.RawMessage) *Beside {
+	b := newBeside()
+	for _, raw := range resources {
+		b.add(raw)
+	}
+	return b
+}
+
 // ReadProvenance is what is read of a Provenance.
 type ReadProvenance struct {
 	Meta struct {
@@ -119,6 +128,18 @@ func (b *Beside) Document(reference *Reference) string {
 // IsReplaced reports whether another document here replaces a document.
 func (b *Beside) IsReplaced(d *Document) bool {
 	return b.replaced[d.Name()] || d.Identifier != nil && b.replaced[*d.Identifier]
+}
+
+// NameOf gives the "Type/id" of a resource in JSON, empty where it has none.
+func NameOf(resource json.RawMessage) string {
+	var head struct {
+		ResourceType string `json:"resourceType"`
+		ID           string `json:"id"`
+	}
+	if json.Unmarshal(resource, &head) != nil || head.ResourceType == "" || head.ID == "" {
+		return ""
+	}
+	return head.ResourceType + "/" + head.ID
 }
 
 // LocalReference gives the "Type/id" of a literal reference, without the server's base and the version, empty where it is none.

@@ -27,6 +27,7 @@ const (
 	CodeThrottled     IssueCode = "throttled"
 	CodeException     IssueCode = "exception"
 	CodeTransient     IssueCode = "transient"
+	CodeSecurity      IssueCode = "security"
 	CodeBusinessRule  IssueCode = "business-rule"
 	CodeConflict      IssueCode = "conflict"
 	CodeInformational IssueCode = "informational"

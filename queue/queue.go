@@ -14,10 +14,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Job is a document that has to be read. It holds references, never text.
+// Job is a document that has to be read, or a search for what is new. It holds references, never text.
 type Job struct {
 	// Document is "Type/id" on the FHIR server.
-	Document string `json:"document"`
+	Document string `json:"document,omitempty"`
+	// CatchUp asks for a search for the documents that are new on the server; Document is empty then.
+	CatchUp bool `json:"catchUp,omitempty"`
 	// Version is the document's as the notification had it, empty where it did not say. The one that is read is the newest.
 	Version string `json:"version,omitempty"`
 	// Source is where the job comes from: a hook's name, "catch-up" or "backfill".
@@ -28,6 +30,9 @@ type Job struct {
 
 // id is what tells a job from another: the same version of a document is one job, however often it is told.
 func (j Job) id() string {
+	if j.CatchUp { // one a second finds what all of that second would
+		return fmt.Sprintf("catch-up@%d", j.Added.Unix())
+	}
 	if j.Version == "" {
 		return fmt.Sprintf("%s@%d", j.Document, j.Added.UnixNano())
 	}

@@ -37,6 +37,12 @@ type Config struct {
 	MaxExtractions int
 	// Drain is how long a shutdown waits for what was accepted: 30 s by default.
 	Drain time.Duration
+	// Hooks take the notifications of a FHIR server; nil where there are none.
+	Hooks *Hooks
+	// Ready says why new work is not welcome, beside a shutdown; nil where nothing else decides that.
+	Ready func(ctx context.Context) error
+	// Keys are the public keys of SMART Backend Services, a JWK set in JSON; nil where there are none.
+	Keys []byte
 	// Logger takes one record for each request, without anything of a note. By default nothing is logged.
 	Logger *slog.Logger
 }
@@ -104,6 +110,13 @@ func New(config Config) (*Server, error) {
 	router.Use(s.log, s.recover)
 	router.POST("/fhir/DocumentReference/$extract", s.extract)
 	router.GET("/fhir/metadata", func(c *gin.Context) { c.Data(http.StatusOK, fhirJSON, capability) })
+	if config.Hooks != nil {
+		router.PUT("/hooks/:name/:type/:id", s.hook)
+		router.POST("/hooks/:name", s.hook)
+	}
+	if config.Keys != nil {
+		router.GET("/.well-known/jwks.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", config.Keys) })
+	}
 	router.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	router.GET("/readyz", s.ready)
 	router.NoRoute(func(c *gin.Context) {
@@ -124,6 +137,12 @@ func (s *Server) ready(c *gin.Context) {
 	if s.draining.Load() {
 		c.String(http.StatusServiceUnavailable, "shutting down\n")
 		return
+	}
+	if s.config.Ready != nil {
+		if err := s.config.Ready(c.Request.Context()); err != nil {
+			c.String(http.StatusServiceUnavailable, "not ready\n")
+			return
+		}
 	}
 	c.String(http.StatusOK, "ok\n")
 }

@@ -35,6 +35,8 @@ type settings struct {
 	Write   mapping.WriteMode `yaml:"write"`
 	// FHIRBase is the address of the FHIR server, empty for none.
 	FHIRBase    string         `yaml:"fhirBase"`
+	FHIRAuth    authSettings   `yaml:"fhirAuth"`
+	Sync        syncSettings   `yaml:"sync"`
 	Attachments attachments    `yaml:"attachments"`
 	Mapping     *mapping.Rules `yaml:"mapping"`
 }
@@ -66,11 +68,14 @@ func (in *settings) client() (client.Config, error) {
 	return config, errors.Join(faults...)
 }
 
-// fetcher makes what fetches attachments.
+// fetcher makes what asks the FHIR server, and fetches attachments.
 func (in *settings) fetcher() (*client.Client, error) {
 	config, err := in.client()
 	if err != nil {
 		return nil, err
+	}
+	if config.Auth, config.TLS, err = in.FHIRAuth.authorizer(in.FHIRBase); err != nil {
+		return nil, fmt.Errorf("fhirAuth.%w", err)
 	}
 	return client.New(config)
 }

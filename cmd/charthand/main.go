@@ -35,14 +35,18 @@ type streams struct {
 
 // commands is the command line; one file beside this one for each command.
 type commands struct {
-	Serve    serveCommand    `cmd:"" help:"Serve the FHIR operation over HTTP."`
-	Extract  extractCommand  `cmd:"" help:"Turn DocumentReferences into transaction Bundles, one a line."`
-	Annotate annotateCommand `cmd:"" help:"Show what was found in a text, as JSON."`
-	NER      nerCommand      `cmd:"" name:"ner" help:"Answer as Hugging Face's token-classification pipeline does, as JSON."`
-	Evaluate evaluateCommand `cmd:"" help:"Measure a model on labelled notes: precision, recall, F1."`
-	Model    modelCommand    `cmd:"" help:"Say what is in a model folder, and check its answers."`
-	Config   configCommand   `cmd:"" help:"Check or print the settings."`
-	Version  versionCommand  `cmd:"" help:"Print the version of charthand and of the model inside."`
+	Serve       serveCommand       `cmd:"" help:"Serve the FHIR operation over HTTP."`
+	Extract     extractCommand     `cmd:"" help:"Turn DocumentReferences into transaction Bundles, one a line."`
+	Annotate    annotateCommand    `cmd:"" help:"Show what was found in a text, as JSON."`
+	Subscribe   subscribeCommand   `cmd:"" help:"Make or change the Subscription of a FHIR server that notifies a hook."`
+	Unsubscribe unsubscribeCommand `cmd:"" help:"Delete the Subscription of a hook."`
+	Backfill    backfillCommand    `cmd:"" help:"Put the documents that a FHIR server holds into the queue."`
+	Queue       queueCommand       `cmd:"" help:"List, retry or drop jobs."`
+	NER         nerCommand         `cmd:"" name:"ner" help:"Answer as Hugging Face's token-classification pipeline does, as JSON."`
+	Evaluate    evaluateCommand    `cmd:"" help:"Measure a model on labelled notes: precision, recall, F1."`
+	Model       modelCommand       `cmd:"" help:"Say what is in a model folder, and check its answers."`
+	Config      configCommand      `cmd:"" help:"Check or print the settings."`
+	Version     versionCommand     `cmd:"" help:"Print the version of charthand and of the model inside."`
 }
 
 func main() {

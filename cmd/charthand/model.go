@@ -20,7 +20,7 @@ import (
 type modelCommand struct {
 	Info  modelInfoCommand  `cmd:"" help:"Print architecture, labels, size, digest and limits of a model folder."`
 	List  modelListCommand  `cmd:"" help:"Print the model inside and those that were pulled, with their folders."`
-	Pull  modelPullCommand  `cmd:"" help:"Get a model from the Hugging Face hub into the cache, and print its folder. The one command that asks another machine."`
+	Pull  modelPullCommand  `cmd:"" help:"Get a model from the Hugging Face hub into the cache, and print its folder."`
 	Check modelCheckCommand `cmd:"" help:"Compare a model's answers with those that were recorded of Hugging Face's pipeline (expected.json)."`
 }
 

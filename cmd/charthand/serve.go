@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"charthand/extract"
 	"charthand/server"
 )
 
@@ -14,6 +15,8 @@ type serveCommand struct {
 	modelFlags
 	languageFlag
 	siteFlags
+	dataFlags
+	secretFlag
 	Listen  string        `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR"`
 	Drain   time.Duration `help:"How long a shutdown waits for requests that were accepted." default:"30s" placeholder:"TIME"`
 	MaxBody int64         `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES"`
@@ -32,13 +35,25 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	service, err := server.New(server.Config{
+	config := server.Config{
 		Extractor: extractor,
 		Version:   version,
 		MaxBody:   c.MaxBody,
 		Drain:     c.Drain,
 		Logger:    slog.New(slog.NewJSONHandler(s.err, nil)),
-	})
+	}
+	in, err := c.siteFlags.read()
+	if err != nil {
+		return err
+	}
+	if in.FHIRBase != "" {
+		stopBeside, err := c.beside(ctx, in, extractor, &config)
+		if err != nil {
+			return err
+		}
+		defer stopBeside()
+	}
+	service, err := server.New(config)
 	if err != nil {
 		return usageError{err}
 	}
@@ -59,4 +74,36 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	}()
 	fmt.Fprintf(s.err, "charthand %s serves on http://%s; stop it with Ctrl-C\n", version, listener.Addr())
 	return service.Run(ctx, listener)
+}
+
+// beside starts the work beside the FHIR server, and gives what ends it and waits for it.
+func (c *serveCommand) beside(ctx context.Context, in *settings, extractor *extract.Extractor, config *server.Config) (stop func(), err error) {
+	hookSecret, err := c.secretFlag.read()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := in.FHIRAuth.keys()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if keys != nil {
+		if config.Keys, err = keys.Public(); err != nil {
+			return nil, err
+		}
+	}
+	b, err := newBeside(ctx, in, c.dataFlags, extractor, config.Logger)
+	if err != nil {
+		return nil, err
+	}
+	config.Hooks, config.Ready = b.hooks(hookSecret), b.queue.Writable
+	working, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.run(working)
+	}()
+	return func() {
+		end()
+		<-done
+	}, nil
 }

@@ -3,6 +3,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,8 @@ type Config struct {
 	Timeout time.Duration
 	// Auth is what the server wants to see; nil for nothing.
 	Auth Authorizer
+	// TLS is what connections begin with, client certificates among it; nil for the system's own.
+	TLS *tls.Config
 }
 
 // The limits that stand where none are set.
@@ -80,6 +83,7 @@ func New(config Config) (*Client, error) {
 		Timeout: c.config.Timeout,
 		Transport: &http.Transport{
 			DialContext:            c.dial,
+			TLSClientConfig:        config.TLS,
 			ForceAttemptHTTP2:      true,
 			MaxIdleConns:           16,
 			MaxConnsPerHost:        16,

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"charthand/fhir"
+	"charthand/fhir/client"
+	"charthand/queue"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+type backfillCommand struct {
+	FHIRBase string `name:"fhir-base" help:"The FHIR server." placeholder:"URL"`
+	Config   string `help:"The site's own settings, a YAML file: how to show the server who asks." placeholder:"FILE" type:"existingfile"`
+	dataFlags
+	Since string  `help:"Only documents that were changed since then, as FHIR has dates." placeholder:"TIME"`
+	Query string  `help:"Which documents." default:"DocumentReference?status=current" placeholder:"SEARCH"`
+	Rate  float64 `help:"Documents a second at the most that are put into the queue." default:"50" placeholder:"N"`
+}
+
+// Run implements the command: it puts the documents that a search finds into the queue. Run again after it was broken off, it goes on where it
+// stopped.
+func (c *backfillCommand) Run(ctx context.Context, s streams) error {
+	if !strings.Contains(c.Query, "?") {
+		return usageError{fmt.Errorf("--query: %q is no search such as DocumentReference?status=current", c.Query)}
+	}
+	if c.Rate <= 0 {
+		return usageError{errors.New("--rate: expected more than nothing")}
+	}
+	fhirServer, in, err := subscriberFlags{FHIRBase: c.FHIRBase, Config: c.Config}.connect()
+	if err != nil {
+		return err
+	}
+	defer fhirServer.Close()
+	q, err := c.dataFlags.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	key := "backfill." + nameOfSearch(in.FHIRBase, c.Query, c.Since)
+	from, err := q.State(ctx, key)
+	if err != nil {
+		return err
+	}
+	search := c.Query
+	if !strings.HasSuffix(search, "?") {
+		search += "&"
+	}
+	search += "_sort=_lastUpdated&_count=200"
+	if since := max(from, c.Since); since != "" {
+		search += "&_lastUpdated=ge" + url.QueryEscape(since)
+	}
+	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(s.err), progressbar.OptionSetDescription("documents"), progressbar.OptionShowCount(), progressbar.OptionShowIts())
+	pace := time.NewTicker(time.Duration(float64(time.Second) / c.Rate))
+	defer pace.Stop()
+	added := 0
+	err = fhirServer.Search(ctx, search, func(f client.Found) error {
+		var resource struct {
+			Meta struct {
+				VersionID   string `json:"versionId"`
+				LastUpdated string `json:"lastUpdated"`
+			} `json:"meta"`
+		}
+		name := fhir.NameOf(f.Resource)
+		if name == "" || f.Included || json.Unmarshal(f.Resource, &resource) != nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pace.C:
+		}
+		if err := c.add(ctx, q, queue.Job{Document: name, Version: resource.Meta.VersionID, Source: "backfill"}); err != nil {
+			return err
+		}
+		added++
+		_ = bar.Add(1) // a bar that cannot be drawn is no failure
+		return q.Keep(ctx, key, resource.Meta.LastUpdated)
+	})
+	fmt.Fprintln(s.err)
+	if err != nil {
+		return refusedBy(err)
+	}
+	// All of it was found: the next run begins anew.
+	if err := q.Keep(ctx, key, ""); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%d documents put into the queue\n", added)
+	return err
+}
+
+// add puts a job into the queue, and waits while that is full.
+func (c *backfillCommand) add(ctx context.Context, q *queue.Queue, job queue.Job) error {
+	for {
+		err := q.Add(ctx, job)
+		if !errors.Is(err, queue.ErrFull) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// nameOfSearch names a search, to keep how far it has come.
+func nameOfSearch(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "|")))
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"charthand/extract"
+	"charthand/fhir/client"
+	"charthand/queue"
+	"charthand/server"
+	besides "charthand/sync"
+)
+
+// dataFlags say where the queue is.
+type dataFlags struct {
+	Data    string `help:"Folder of the queue; charthand in the XDG data folder by default." placeholder:"DIR" type:"path"`
+	NATSURL string `name:"nats-url" help:"An existing NATS cluster with JetStream for the queue, instead of the one inside." placeholder:"URL"`
+}
+
+// open opens the queue.
+func (f dataFlags) open(ctx context.Context) (*queue.Queue, error) {
+	config := queue.Config{URL: f.NATSURL}
+	if config.URL == "" {
+		config.Dir = f.Data
+		if config.Dir == "" {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return nil, usageError{fmt.Errorf("--data: there is no data folder: %w", err)}
+			}
+			config.Dir = filepath.Join(cmp.Or(os.Getenv("XDG_DATA_HOME"), filepath.Join(home, ".local", "share")), "charthand")
+		}
+	}
+	q, err := queue.Open(ctx, config)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return q, nil
+}
+
+// secretFlag says what notifications have to carry.
+type secretFlag struct {
+	SecretFile string `help:"File with the secret that the FHIR server sends with each notification; CHARTHAND_HOOK_SECRET by default." placeholder:"FILE" type:"existingfile"`
+}
+
+// hookSecretVariable is the environment variable with the secret.
+const hookSecretVariable = "CHARTHAND_HOOK_SECRET" //nolint:gosec // its name
+
+func (f secretFlag) read() (string, error) {
+	if f.SecretFile == "" {
+		return os.Getenv(hookSecretVariable), nil
+	}
+	value, err := secret(f.SecretFile)
+	if err != nil {
+		return "", usageError{fmt.Errorf("--secret-file: %w", err)}
+	}
+	return value, nil
+}
+
+// syncSettings are a site's for the work beside a FHIR server.
+type syncSettings struct {
+	// Criteria are the searches that find documents.
+	Criteria []string `yaml:"criteria"`
+	// Workers is how many documents are worked on at once.
+	Workers int `yaml:"workers"`
+	// Every is the time between two searches for what no notification has told of.
+	Every string `yaml:"every"`
+}
+
+const defaultEvery = time.Minute
+
+func (c syncSettings) every() (time.Duration, error) {
+	if c.Every == "" {
+		return defaultEvery, nil
+	}
+	every, err := time.ParseDuration(c.Every)
+	if err != nil || every < time.Second {
+		return 0, usageError{fmt.Errorf("sync.every: %q is no time such as 60s", c.Every)}
+	}
+	return every, nil
+}
+
+// beside is the work beside a FHIR server.
+type beside struct {
+	queue   *queue.Queue
+	worker  *besides.Worker
+	workers int
+	every   time.Duration
+	logger  *slog.Logger
+}
+
+// newBeside opens the queue and makes the workers.
+func newBeside(ctx context.Context, in *settings, data dataFlags, extractor *extract.Extractor, logger *slog.Logger) (*beside, error) {
+	every, err := in.Sync.every()
+	if err != nil {
+		return nil, err
+	}
+	fhirServer, err := in.fetcher()
+	if err != nil {
+		return nil, err
+	}
+	q, err := data.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &beside{queue: q, workers: cmp.Or(in.Sync.Workers, runtime.GOMAXPROCS(0)), every: every, logger: logger}
+	b.worker, err = besides.New(besides.Config{
+		Server: fhirServer, Extractor: extractor, Queue: q, Criteria: in.Sync.Criteria, Transactions: transactions(ctx, fhirServer), Logger: logger,
+	})
+	if err != nil {
+		q.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// transactions asks the server whether it does transactions; one that does not answer is taken to.
+func transactions(ctx context.Context, fhirServer *client.Client) bool {
+	raw, err := fhirServer.Read(ctx, "metadata")
+	var statement struct {
+		Rest []struct {
+			Mode        string `json:"mode"`
+			Interaction []struct {
+				Code string `json:"code"`
+			} `json:"interaction"`
+		} `json:"rest"`
+	}
+	if err != nil || json.Unmarshal(raw, &statement) != nil {
+		return true
+	}
+	for _, rest := range statement.Rest {
+		for _, interaction := range rest.Interaction {
+			if rest.Mode == "server" && interaction.Code == "transaction" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// run works until the context ends, and closes the queue.
+func (b *beside) run(ctx context.Context) {
+	defer b.queue.Close()
+	var group sync.WaitGroup
+	group.Go(func() { _ = b.queue.Run(ctx, b.workers, b.worker.Handle) })
+	group.Go(func() { b.catchUp(ctx) })
+	group.Wait()
+}
+
+// catchUp asks for a catch-up at the start and from time to time: a notification that did not arrive is never repeated by some servers.
+func (b *beside) catchUp(ctx context.Context) {
+	wait := time.Duration(0)
+	for begun := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if !begun {
+			if err := b.worker.Begin(ctx); err != nil { // the server may be down; its time of now is wanted all the same
+				wait = min(b.every, 5*time.Second)
+				continue
+			}
+			begun = true
+		}
+		wait = b.every
+		if err := b.queue.Add(ctx, queue.Job{CatchUp: true, Source: "timer"}); err != nil && ctx.Err() == nil {
+			b.logger.Error("catch-up not stored", "full", errors.Is(err, queue.ErrFull))
+		}
+	}
+}
+
+// hooks gives what takes notifications.
+func (b *beside) hooks(secret string) *server.Hooks {
+	return &server.Hooks{Jobs: b.queue, Secret: secret}
+}

@@ -1,0 +1,333 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"charthand/fhir/client"
+	"charthand/partners/hapi"
+)
+
+// site is a FHIR server with charthand beside it.
+type site struct {
+	t       *testing.T
+	fhir    *hapi.Server
+	client  *client.Client
+	data    string
+	address string // of charthand
+	patient string
+	stop    func()
+}
+
+// newSite starts a FHIR server, with a patient, and charthand beside it.
+func newSite(t *testing.T, options ...string) *site {
+	t.Helper()
+	s := &site{t: t, fhir: hapi.Start(t, t.TempDir(), "0", options...), data: t.TempDir()}
+	s.connect()
+	s.patient = s.create("Patient", `{"resourceType":"Patient","name":[{"family":"Testpatient"}]}`)
+	s.serve()
+	return s
+}
+
+func (s *site) connect() {
+	s.t.Helper()
+	c, err := client.New(client.Config{Base: s.fhir.Base})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(c.Close)
+	s.client = c
+}
+
+// serve starts charthand serve in this process, until stop.
+func (s *site) serve(more ...string) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	reader, writer := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--fhir-base", s.fhir.Base, "--data", s.data}, more...), streams{strings.NewReader(""), io.Discard, writer})
+		writer.Close()
+	}()
+	lines := bufio.NewScanner(reader)
+	var before []string
+	for s.address = ""; s.address == "" && lines.Scan(); {
+		if _, rest, found := strings.Cut(lines.Text(), "serves on "); found {
+			s.address, _, _ = strings.Cut(rest, ";")
+		}
+		before = append(before, lines.Text())
+	}
+	if s.address == "" {
+		s.t.Fatalf("charthand does not serve: %q", before)
+	}
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	var once sync.Once
+	s.stop = func() {
+		once.Do(func() {
+			cancel()
+			if code := <-done; code != exitDone {
+				s.t.Errorf("serve ended with %d", code)
+			}
+		})
+	}
+	s.t.Cleanup(s.stop)
+}
+
+// create creates a resource, and gives its "Type/id".
+func (s *site) create(resourceType, resource string) string {
+	s.t.Helper()
+	answer, err := s.client.Create(s.t.Context(), resourceType, "", json.RawMessage(resource))
+	if err != nil {
+		s.t.Fatal(refusedBy(err))
+	}
+	return resourceType + "/" + idOf(answer)
+}
+
+// note is a DocumentReference of the patient.
+func (s *site) note(text, more string) string {
+	return fmt.Sprintf(`{"resourceType":"DocumentReference","status":"current","subject":{"reference":%q},%s"content":[{"attachment":{"contentType":"text/plain","data":%q}}]}`,
+		s.patient, more, base64.StdEncoding.EncodeToString([]byte(text)))
+}
+
+// find counts what a search finds.
+func (s *site) find(query string) (found []json.RawMessage) {
+	s.t.Helper()
+	err := s.client.Search(s.t.Context(), query, func(f client.Found) error { found = append(found, f.Resource); return nil })
+	if err != nil {
+		s.t.Fatal(refusedBy(err))
+	}
+	return found
+}
+
+// patience is how long the tests wait for what has to happen.
+const patience = 2 * time.Minute
+
+// eventually waits until a condition holds.
+func (s *site) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for begun := time.Now(); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begun) > patience {
+			out, _, _ := s.charthand("queue", "list", "--data", s.data)
+			s.t.Fatalf("not within %v: %s\n%s", patience, what, out)
+		}
+	}
+}
+
+// read waits until a document has been read, and gives how long that took.
+func (s *site) read(document string) time.Duration {
+	s.t.Helper()
+	begun := time.Now()
+	s.eventually(document+" read", func() bool { return len(s.find("Provenance?entity="+document)) > 0 })
+	return time.Since(begun)
+}
+
+// facts gives what the server holds of the patient: "Type words status".
+func (s *site) facts() (list []string) {
+	s.t.Helper()
+	for _, resourceType := range []string{"Condition", "MedicationStatement", "Procedure", "Observation"} {
+		for _, raw := range s.find(resourceType + "?subject=" + s.patient) {
+			var fact struct {
+				Status             string
+				Code               struct{ Text string }
+				Medication         struct{ Text string } `json:"medicationCodeableConcept"`
+				VerificationStatus struct{ Coding []struct{ Code string } }
+			}
+			if err := json.Unmarshal(raw, &fact); err != nil {
+				s.t.Fatal(err)
+			}
+			status := fact.Status
+			if len(fact.VerificationStatus.Coding) > 0 {
+				status = fact.VerificationStatus.Coding[0].Code
+			}
+			list = append(list, strings.Join([]string{resourceType, strings.ToLower(fact.Code.Text + fact.Medication.Text), status}, " "))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// charthand runs a command of the program.
+func (s *site) charthand(args ...string) (out, messages string, code int) {
+	var stdout, stderr bytes.Buffer
+	code = run(context.Background(), args, streams{strings.NewReader(""), &stdout, &stderr})
+	return stdout.String(), stderr.String(), code
+}
+
+func (s *site) subscribe(name string, flags ...string) {
+	s.t.Helper()
+	out, messages, code := s.charthand(append([]string{"subscribe", "--fhir-base", s.fhir.Base, "--endpoint", s.address + "/hooks/" + name, "--data", s.data, "--wait"}, flags...)...)
+	if code != exitDone || !strings.Contains(out, "active") {
+		s.t.Fatalf("subscribe %q: exit code %d: %s%s", flags, code, out, messages)
+	}
+}
+
+func (s *site) unsubscribe(name string) {
+	s.t.Helper()
+	if out, messages, code := s.charthand("unsubscribe", "--fhir-base", s.fhir.Base, "--name", name); code != exitDone || !strings.Contains(out, "deleted") {
+		s.t.Fatalf("unsubscribe: exit code %d: %s%s", code, out, messages)
+	}
+}
+
+const topic = "http://example.org/topics/documents"
+
+// Notifications of every kind end in the right resources on the server, once.
+func TestNotificationsOfHAPI(t *testing.T) {
+	s := newSite(t)
+	for i, flags := range [][]string{
+		{"--kind", "r4", "--payload", "full"}, {"--kind", "r4", "--payload", "empty"},
+		{"--kind", "topic", "--topic", topic, "--payload", "full"}, {"--kind", "topic", "--topic", topic, "--payload", "id"}, {"--kind", "topic", "--topic", topic, "--payload", "empty"},
+	} {
+		t.Run(strings.Join(flags, " "), func(t *testing.T) {
+			s.patient = s.create("Patient", `{"resourceType":"Patient"}`)
+			name := fmt.Sprintf("hook-%d", i)
+			s.subscribe(name, flags...)
+			took := s.read(s.create("DocumentReference", s.note("Admitted with pneumonia. Started on ceftriaxone.", "")))
+			want := []string{"Condition pneumonia unconfirmed", "MedicationStatement ceftriaxone active"}
+			if got := s.facts(); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			t.Logf("read after %v", took.Round(time.Millisecond))
+			s.unsubscribe(name)
+		})
+	}
+}
+
+// What happens to a note happens to its facts, and what a person has decided stays.
+func TestLifeOnHAPI(t *testing.T) {
+	s := newSite(t)
+	s.subscribe("life", "--kind", "r4", "--payload", "full", "--criteria", "DocumentReference?")
+	document := s.create("DocumentReference", s.note("Has pneumonia. Has gout. Takes lisinopril.", ""))
+	s.read(document)
+	want := []string{"Condition gout unconfirmed", "Condition pneumonia unconfirmed", "MedicationStatement lisinopril active"}
+	if got := s.facts(); !slices.Equal(got, want) {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	// A person confirms the gout.
+	for _, raw := range s.find("Condition?subject=" + s.patient) {
+		if !bytes.Contains(raw, []byte(`"gout"`)) {
+			continue
+		}
+		var condition map[string]any
+		if err := json.Unmarshal(raw, &condition); err != nil {
+			t.Fatal(err)
+		}
+		condition["verificationStatus"] = map[string]any{"coding": []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "confirmed"}}}
+		if _, err := s.client.Update(t.Context(), "Condition/"+condition["id"].(string), "", condition); err != nil {
+			t.Fatal(refusedBy(err))
+		}
+	}
+	put := func(resource string) {
+		t.Helper()
+		id := strings.TrimPrefix(document, "DocumentReference/")
+		if _, err := s.client.Update(t.Context(), document, "", json.RawMessage(strings.Replace(resource, `{"resourceType"`, `{"id":"`+id+`","resourceType"`, 1))); err != nil {
+			t.Fatal(refusedBy(err))
+		}
+	}
+	becomes := func(want ...string) {
+		t.Helper()
+		s.eventually(fmt.Sprintf("%q, at last %q", want, s.facts()), func() bool { return slices.Equal(s.facts(), want) })
+	}
+	// Amended: the pneumonia is not said any more; asthma is.
+	put(s.note("Has asthma. Takes lisinopril.", `"docStatus":"amended",`))
+	becomes("Condition asthma unconfirmed", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril active")
+	// Withdrawn: all that is charthand's is taken back.
+	put(strings.Replace(s.note("Has asthma. Takes lisinopril.", ""), `"current"`, `"entered-in-error"`, 1))
+	becomes("Condition asthma entered-in-error", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril entered-in-error")
+}
+
+// A note that nothing can be made of is a dead letter with its reason, and the others go on; hooks want their secret.
+func TestDeadLettersAndSecretsOnHAPI(t *testing.T) {
+	s := newSite(t)
+	s.stop()
+	t.Setenv(hookSecretVariable, "of both sides")
+	s.serve()
+	s.subscribe("main", "--kind", "r4", "--payload", "full")
+	s.create("DocumentReference", strings.Replace(s.note("Has gout.", ""), `"subject":{"reference":"`+s.patient+`"},`, "", 1))
+	s.read(s.create("DocumentReference", s.note("Has asthma.", "")))
+	s.eventually("a dead letter", func() bool {
+		out, _, _ := s.charthand("queue", "list", "--data", s.data)
+		return strings.Contains(out, "dead") && strings.Contains(out, "names no subject")
+	})
+	if out, messages, code := s.charthand("queue", "drop", "--all", "--data", s.data); code != exitDone || strings.Count(out, "dropped") != 1 {
+		t.Errorf("exit code %d: %s%s", code, out, messages)
+	}
+	for secret, want := range map[string]int{"": http.StatusUnauthorized, "another": http.StatusUnauthorized, "of both sides": http.StatusOK} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.address+"/hooks/main", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Charthand-Secret", secret)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("secret %q: status %d", secret, response.StatusCode)
+		}
+	}
+}
+
+// What no notification tells of is found: what came while charthand was away, and what was there before.
+func TestCatchUpAndBackfillOnHAPI(t *testing.T) {
+	s := newSite(t)
+	before := s.create("DocumentReference", s.note("Has gout.", ""))
+	s.subscribe("main", "--kind", "r4", "--payload", "empty") // the time from which nothing is missed
+	s.stop()
+	away := s.create("DocumentReference", s.note("Has asthma.", ""))
+	s.serve()
+	s.read(away)
+	out, messages, code := s.charthand("backfill", "--fhir-base", s.fhir.Base, "--data", s.data)
+	if code != exitDone || !strings.Contains(out, "2 documents") {
+		t.Errorf("exit code %d: %s%s", code, out, messages)
+	}
+	s.read(before)
+	if got, want := s.facts(), []string{"Condition asthma unconfirmed", "Condition gout unconfirmed"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A server without transactions gets each resource by itself, and the same facts.
+func TestHAPIWithoutTransactions(t *testing.T) {
+	s := newSite(t, "--no-transactions")
+	s.subscribe("main", "--kind", "r4", "--payload", "full")
+	s.read(s.create("DocumentReference", s.note("Has pneumonia. Ceftriaxone 1 g IV daily for pneumonia.", "")))
+	if got, want := s.facts(), []string{"Condition pneumonia unconfirmed", "MedicationStatement ceftriaxone active"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// An outage loses nothing and doubles nothing.
+func TestOutageOfHAPI(t *testing.T) {
+	s := newSite(t)
+	folder := t.TempDir()
+	s.fhir.Stop()
+	s.stop()
+	s.fhir = hapi.Start(t, folder, "0")
+	s.connect()
+	s.patient = s.create("Patient", `{"resourceType":"Patient"}`)
+	s.serve()
+	s.subscribe("main", "--kind", "r4", "--payload", "full")
+	s.read(s.create("DocumentReference", s.note("Has gout.", "")))
+	port := s.fhir.Port()
+	document := s.create("DocumentReference", s.note("Has asthma.", ""))
+	s.fhir.Kill() // perhaps in the middle of it
+	time.Sleep(3 * time.Second)
+	s.fhir = hapi.Start(t, folder, port)
+	s.connect()
+	s.read(document)
+	if got, want := s.facts(), []string{"Condition asthma unconfirmed", "Condition gout unconfirmed"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

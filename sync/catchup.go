@@ -1,0 +1,130 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"charthand/fhir"
+	"charthand/fhir/client"
+	"charthand/queue"
+)
+
+// overlap is how far before its watermark a catch-up looks: servers show what they write some time after its time.
+const overlap = time.Minute
+
+// beginning is before everything.
+const beginning = "1970-01-01T00:00:00Z"
+
+// errEnough ends a search that has found what it looked for.
+var errEnough = errors.New("enough")
+
+// CatchUp finds the documents that are new on the server since the last catch-up, and adds a job for each. The first has nothing to find: from
+// its time on, by the server's own clock, nothing is missed.
+func (w *Worker) CatchUp(ctx context.Context) error {
+	if w.config.Queue == nil {
+		return refused{"nothing is caught up without a queue"}
+	}
+	for _, criteria := range w.config.Criteria {
+		if err := w.catchUp(ctx, criteria); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Begin sets the watermarks of searches that have none: what is on the server now is no news.
+func (w *Worker) Begin(ctx context.Context) error {
+	for _, criteria := range w.config.Criteria {
+		if _, err := w.watermark(ctx, criteria); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key names the watermark of a search.
+func key(criteria string) string {
+	return "watermark." + strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return '_'
+	}, criteria)
+}
+
+// watermark gives the time up to which a search has been caught up, and sets it where it has not been yet.
+func (w *Worker) watermark(ctx context.Context, criteria string) (string, error) {
+	mark, err := w.config.Queue.State(ctx, key(criteria))
+	if err != nil || mark != "" {
+		return mark, err
+	}
+	mark = beginning // where there is nothing, all that comes is new
+	err = w.config.Server.Search(ctx, with(criteria, "_sort=-_lastUpdated&_count=1"), func(f client.Found) error {
+		if updated := lastUpdated(f.Resource); updated != "" {
+			mark = updated
+		}
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return "", explain("the search for documents", err)
+	}
+	return mark, w.config.Queue.Keep(ctx, key(criteria), mark)
+}
+
+// with adds parameters to a search.
+func with(criteria, parameters string) string {
+	if strings.HasSuffix(criteria, "?") {
+		return criteria + parameters
+	}
+	return criteria + "&" + parameters
+}
+
+func lastUpdated(resource json.RawMessage) string {
+	var r struct {
+		Meta struct {
+			LastUpdated string `json:"lastUpdated"`
+		} `json:"meta"`
+	}
+	_ = json.Unmarshal(resource, &r) // what has no meta has no time
+	return r.Meta.LastUpdated
+}
+
+func (w *Worker) catchUp(ctx context.Context, criteria string) error {
+	mark, err := w.watermark(ctx, criteria)
+	if err != nil {
+		return err
+	}
+	since, err := time.Parse(time.RFC3339, mark)
+	if err != nil {
+		return refused{"the watermark cannot be read"}
+	}
+	newest := since
+	// Queries take a time without its fraction more readily than with it.
+	from := url.QueryEscape(since.Add(-overlap).UTC().Format(time.RFC3339))
+	err = w.config.Server.Search(ctx, with(criteria, "_lastUpdated=ge"+from+"&_sort=_lastUpdated&_count=100"), func(f client.Found) error {
+		name := fhir.NameOf(f.Resource)
+		if name == "" || f.Included {
+			return nil
+		}
+		if err := w.config.Queue.Add(ctx, queue.Job{Document: name, Version: versionOf(f.Resource), Source: "catch-up"}); err != nil {
+			return err
+		}
+		if at, err := time.Parse(time.RFC3339, lastUpdated(f.Resource)); err == nil && at.After(newest) {
+			newest = at
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, queue.ErrFull), errors.Is(err, queue.ErrStore):
+		return later{"the queue takes no jobs"}
+	case err != nil:
+		return explain("the search for documents", err)
+	case newest.After(since):
+		return w.config.Queue.Keep(ctx, key(criteria), newest.UTC().Format(time.RFC3339Nano))
+	}
+	return nil
+}

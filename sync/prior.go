@@ -1,0 +1,144 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"charthand/fhir"
+	"charthand/fhir/client"
+)
+
+// Bounds on what is looked up beside a document.
+const (
+	maxChain     = 20 // documents that replace each other
+	perSearch    = 40 // resources that one search asks about
+	maxAlongside = 20_000
+)
+
+var errTooMany = errors.New("more earlier facts than can be looked at")
+
+// beside finds what the server holds beside a document: those that it replaces and that replace it, the facts that were made of them, and every
+// Provenance of these.
+func (w *Worker) beside(ctx context.Context, document *fhir.Document, raw json.RawMessage) (*fhir.Beside, error) {
+	resources := []json.RawMessage{raw}
+	chain := []string{document.Name()}
+	for at := document; at.Replaces != nil && len(chain) < maxChain; {
+		replaced, err := w.replaced(ctx, at.Replaces)
+		if err != nil {
+			return nil, err
+		}
+		if replaced == nil {
+			break
+		}
+		resources = append(resources, replaced)
+		read, err := fhir.ReadDocuments(replaced)
+		if err != nil || contains(chain, read[0].Name()) {
+			break
+		}
+		at = read[0]
+		chain = append(chain, at.Name())
+	}
+	if document.Type == fhir.DocumentReference && document.Standing == fhir.Superseded {
+		found, err := w.search(ctx, "DocumentReference?relatesto="+url.QueryEscape(document.Name()))
+		if err != nil {
+			return nil, err
+		}
+		resources = append(resources, found...)
+	}
+	facts := map[string]json.RawMessage{}
+	for _, name := range chain {
+		found, err := w.search(ctx, "Provenance?entity="+url.QueryEscape(name)+"&_include=Provenance:target")
+		if err != nil {
+			return nil, err
+		}
+		for _, resource := range found {
+			if name := fhir.NameOf(resource); name != "" && !strings.HasPrefix(name, "Provenance/") && !contains(chain, name) {
+				facts[name] = resource
+			}
+		}
+		resources = append(resources, found...)
+	}
+	// Other Provenances tell of reviewers, and of other notes.
+	var names []string
+	for name := range facts {
+		names = append(names, name)
+	}
+	for len(names) > 0 {
+		n := min(perSearch, len(names))
+		found, err := w.search(ctx, "Provenance?target="+url.QueryEscape(strings.Join(names[:n], ",")))
+		if err != nil {
+			return nil, err
+		}
+		resources, names = append(resources, found...), names[n:]
+	}
+	return fhir.NewBeside(unique(resources)), nil
+}
+
+func contains(list []string, name string) bool {
+	for _, one := range list {
+		if one == name {
+			return true
+		}
+	}
+	return false
+}
+
+// unique gives each resource once: a Provenance is found by its entity and by its targets.
+func unique(resources []json.RawMessage) []json.RawMessage {
+	seen := map[string]bool{}
+	kept := resources[:0:0]
+	for _, resource := range resources {
+		name := fhir.NameOf(resource)
+		if name == "" || seen[name] {
+			continue
+		}
+		seen[name] = true
+		kept = append(kept, resource)
+	}
+	return kept
+}
+
+// replaced reads the document that another one replaces, nil where it is not on the server.
+func (w *Worker) replaced(ctx context.Context, reference *fhir.Reference) (json.RawMessage, error) {
+	if name := fhir.LocalReference(reference.Reference); name != "" {
+		raw, err := w.config.Server.Read(ctx, name)
+		var answered *client.StatusError
+		if errors.As(err, &answered) && (answered.Status == http.StatusNotFound || answered.Status == http.StatusGone) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, explain("a document that it replaces", err)
+		}
+		return raw, nil
+	}
+	if reference.Identifier == nil {
+		return nil, nil
+	}
+	found, err := w.search(ctx, "DocumentReference?identifier="+url.QueryEscape(reference.Identifier.System+"|"+reference.Identifier.Value))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// search gives all that a search finds.
+func (w *Worker) search(ctx context.Context, query string) (found []json.RawMessage, err error) {
+	err = w.config.Server.Search(ctx, query, func(f client.Found) error {
+		if len(found) == maxAlongside {
+			return errTooMany
+		}
+		found = append(found, f.Resource)
+		return nil
+	})
+	if errors.Is(err, errTooMany) {
+		return nil, refused{err.Error()}
+	}
+	if err != nil {
+		return nil, explain("earlier facts", err)
+	}
+	return found, nil
+}
