@@ -98,7 +98,9 @@ const (
 
 // Queue holds jobs. It is safe for concurrent use.
 type Queue struct {
-	config   Config
+	config Config
+	// limited says that the limits are this program's to set; else what is there keeps its own.
+	limited  bool
 	embedded *server.Server // nil where the server is another program's
 	unlock   func()
 	conn     *nats.Conn
@@ -111,10 +113,11 @@ type Queue struct {
 
 // Open opens the queue, and makes what of it is not there.
 func Open(ctx context.Context, config Config) (*Queue, error) {
+	said := config.MaxJobs != 0 || config.KeepDone != 0 || config.KeepDead != 0
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	q := &Queue{config: config}
+	q := &Queue{config: config, limited: said}
 	if err := q.connect(); err != nil {
 		return nil, err
 	}
@@ -131,6 +134,9 @@ func (q *Queue) prepare(ctx context.Context) (err error) {
 		return fmt.Errorf("queue: %w", err)
 	}
 	stream := func(name, subject string, change func(*jetstream.StreamConfig)) (jetstream.Stream, error) {
+		if held, err := q.js.Stream(ctx, name); err == nil && !q.limited {
+			return held, nil
+		}
 		config := jetstream.StreamConfig{Name: name, Subjects: []string{subject}, Storage: jetstream.FileStorage}
 		change(&config)
 		made, err := q.js.CreateOrUpdateStream(ctx, config)

@@ -30,6 +30,8 @@ type Server interface {
 	Create(ctx context.Context, resourceType, condition string, resource any) (*client.Answer, error)
 	Update(ctx context.Context, target, version string, resource any) (*client.Answer, error)
 	Transaction(ctx context.Context, bundle *fhir.Bundle) ([]client.Entry, error)
+	// AddMeta adds to the meta of a resource ("Type/id"), without a new version of it.
+	AddMeta(ctx context.Context, reference string, meta any) error
 }
 
 // Queue is what a catch-up needs of a queue.
@@ -50,10 +52,18 @@ type Config struct {
 	Queue Queue
 	// Criteria are the searches that find the documents to read, DefaultCriteria by default.
 	Criteria []string
+	// Tag marks documents that have been read, on the server; nil for no mark.
+	Tag *Tag
 	// Transactions says that the server does transactions; else each resource is written by itself.
 	Transactions bool
 	// Logger takes a record for each job, without anything of a note. By default nothing is logged.
 	Logger *slog.Logger
+}
+
+// Tag is a tag of a resource's meta.
+type Tag struct {
+	System string `json:"system" yaml:"system"`
+	Code   string `json:"code" yaml:"code"`
 }
 
 // Worker does jobs. It is safe for concurrent use.
@@ -179,6 +189,11 @@ func (w *Worker) once(ctx context.Context, job queue.Job) (version string, err e
 		"conflicts", result.Conflicts, "retracted", result.Retracted, "refused", len(written.refused))
 	if len(written.refused) > 0 && written.done == 0 {
 		return version, refused{"the server takes none of the facts: " + strings.Join(written.reasons(), "; ")}
+	}
+	if w.config.Tag != nil {
+		if err := w.config.Server.AddMeta(ctx, job.Document, map[string]any{"tag": []Tag{*w.config.Tag}}); err != nil {
+			return version, explain("the tag of the document", err)
+		}
 	}
 	return version, nil
 }

@@ -91,6 +91,8 @@ func (m *memory) Update(context.Context, string, string, any) (*client.Answer, e
 	return nil, errors.New("nothing is updated here")
 }
 
+func (m *memory) AddMeta(context.Context, string, any) error { return nil }
+
 func (m *memory) Transaction(_ context.Context, bundle *fhir.Bundle) (entries []client.Entry, err error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

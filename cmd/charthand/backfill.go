@@ -22,9 +22,10 @@ type backfillCommand struct {
 	FHIRBase string `name:"fhir-base" help:"The FHIR server." placeholder:"URL"`
 	Config   string `help:"The site's own settings, a YAML file: how to show the server who asks." placeholder:"FILE" type:"existingfile"`
 	dataFlags
-	Since string  `help:"Only documents that were changed since then, as FHIR has dates." placeholder:"TIME"`
-	Query string  `help:"Which documents." default:"DocumentReference?status=current" placeholder:"SEARCH"`
-	Rate  float64 `help:"Documents a second at the most that are put into the queue." default:"50" placeholder:"N"`
+	Since  string  `help:"Only documents that were changed since then, as FHIR has dates." placeholder:"TIME"`
+	Query  string  `help:"Which documents." default:"DocumentReference?status=current" placeholder:"SEARCH"`
+	Export bool    `help:"Have the server export its documents ($export), instead of searching page by page; --query is not looked at."`
+	Rate   float64 `help:"Documents a second at the most that are put into the queue." default:"50" placeholder:"N"`
 }
 
 // Run implements the command: it puts the documents that a search finds into the queue. Run again after it was broken off, it goes on where it
@@ -63,15 +64,15 @@ func (c *backfillCommand) Run(ctx context.Context, s streams) error {
 	pace := time.NewTicker(time.Duration(float64(time.Second) / c.Rate))
 	defer pace.Stop()
 	added := 0
-	err = fhirServer.Search(ctx, search, func(f client.Found) error {
+	each := func(raw json.RawMessage) error {
 		var resource struct {
 			Meta struct {
 				VersionID   string `json:"versionId"`
 				LastUpdated string `json:"lastUpdated"`
 			} `json:"meta"`
 		}
-		name := fhir.NameOf(f.Resource)
-		if name == "" || f.Included || json.Unmarshal(f.Resource, &resource) != nil {
+		name := fhir.NameOf(raw)
+		if name == "" || json.Unmarshal(raw, &resource) != nil {
 			return nil
 		}
 		select {
@@ -84,8 +85,21 @@ func (c *backfillCommand) Run(ctx context.Context, s streams) error {
 		}
 		added++
 		_ = bar.Add(1) // a bar that cannot be drawn is no failure
+		if c.Export {
+			return nil // its order is the server's: it cannot be gone on with
+		}
 		return q.Keep(ctx, key, resource.Meta.LastUpdated)
-	})
+	}
+	if c.Export {
+		err = fhirServer.Export(ctx, "DocumentReference,DiagnosticReport", c.Since, each)
+	} else {
+		err = fhirServer.Search(ctx, search, func(f client.Found) error {
+			if f.Included {
+				return nil
+			}
+			return each(f.Resource)
+		})
+	}
 	fmt.Fprintln(s.err)
 	if err != nil {
 		return refusedBy(err)

@@ -28,7 +28,12 @@ type dataFlags struct {
 
 // open opens the queue.
 func (f dataFlags) open(ctx context.Context) (*queue.Queue, error) {
-	config := queue.Config{URL: f.NATSURL}
+	return f.openWith(ctx, queue.Config{})
+}
+
+// openWith opens the queue, with limits of its own.
+func (f dataFlags) openWith(ctx context.Context, config queue.Config) (*queue.Queue, error) {
+	config.URL = f.NATSURL
 	if config.URL == "" {
 		config.Dir = f.Data
 		if config.Dir == "" {
@@ -71,21 +76,35 @@ type syncSettings struct {
 	Criteria []string `yaml:"criteria"`
 	// Workers is how many documents are worked on at once.
 	Workers int `yaml:"workers"`
+	// Tag marks documents that have been read, on the server; none by default.
+	Tag *besides.Tag `yaml:"tag"`
+	// KeepDone is how long it is remembered that a document was read, KeepDead how long one that came to nothing is.
+	KeepDone string `yaml:"keepDone"`
+	KeepDead string `yaml:"keepDead"`
 	// Every is the time between two searches for what no notification has told of.
 	Every string `yaml:"every"`
 }
 
 const defaultEvery = time.Minute
 
-func (c syncSettings) every() (time.Duration, error) {
-	if c.Every == "" {
-		return defaultEvery, nil
+// duration reads a setting, 0 where it is not set.
+func duration(name, value string) (time.Duration, error) {
+	if value == "" {
+		return 0, nil
 	}
-	every, err := time.ParseDuration(c.Every)
-	if err != nil || every < time.Second {
-		return 0, usageError{fmt.Errorf("sync.every: %q is no time such as 60s", c.Every)}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < time.Second {
+		return 0, fmt.Errorf("sync.%s: %q is no time such as 60s", name, value)
 	}
-	return every, nil
+	return d, nil
+}
+
+// times reads the times of the settings.
+func (c syncSettings) times() (every, keepDone, keepDead time.Duration, err error) {
+	every, errEvery := duration("every", c.Every)
+	keepDone, errDone := duration("keepDone", c.KeepDone)
+	keepDead, errDead := duration("keepDead", c.KeepDead)
+	return cmp.Or(every, defaultEvery), keepDone, keepDead, errors.Join(errEvery, errDone, errDead)
 }
 
 // beside is the work beside a FHIR server.
@@ -99,21 +118,21 @@ type beside struct {
 
 // newBeside opens the queue and makes the workers.
 func newBeside(ctx context.Context, in *settings, data dataFlags, extractor *extract.Extractor, logger *slog.Logger) (*beside, error) {
-	every, err := in.Sync.every()
+	every, keepDone, keepDead, err := in.Sync.times()
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	fhirServer, err := in.fetcher()
 	if err != nil {
 		return nil, err
 	}
-	q, err := data.open(ctx)
+	q, err := data.openWith(ctx, queue.Config{KeepDone: keepDone, KeepDead: keepDead})
 	if err != nil {
 		return nil, err
 	}
 	b := &beside{queue: q, workers: cmp.Or(in.Sync.Workers, runtime.GOMAXPROCS(0)), every: every, logger: logger}
 	b.worker, err = besides.New(besides.Config{
-		Server: fhirServer, Extractor: extractor, Queue: q, Criteria: in.Sync.Criteria, Transactions: transactions(ctx, fhirServer), Logger: logger,
+		Server: fhirServer, Extractor: extractor, Queue: q, Criteria: in.Sync.Criteria, Tag: in.Sync.Tag, Transactions: transactions(ctx, fhirServer), Logger: logger,
 	})
 	if err != nil {
 		q.Close()

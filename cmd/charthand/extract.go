@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,8 @@ import (
 	"charthand/extract"
 	"charthand/fhir"
 	"charthand/mapping"
+
+	"github.com/schollz/progressbar/v3"
 )
 
 type extractCommand struct {
@@ -26,6 +27,7 @@ type extractCommand struct {
 	Out     string   `help:"Write the Bundles to this file instead of standard output." placeholder:"FILE" xor:"out"`
 	OutDir  string   `help:"Write each Bundle to a file of its own in this folder, and print a table of them to standard error." placeholder:"DIR" xor:"out"`
 	Subject string   `help:"The patient of documents that name none, as a reference such as Patient/123." placeholder:"REF"`
+	Resume  bool     `help:"With --out: keep what was written where the run is broken off, and go on with it the next time, if the inputs are the same."`
 	Outcome string   `help:"Write one OperationOutcome for each document to this file, one a line." placeholder:"FILE"`
 }
 
@@ -47,15 +49,11 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 			return usageError{fmt.Errorf("--subject: %w", err)}
 		}
 	}
-	bundles, err := openOutput(c.Out, s.out)
+	bundles, outcomes, err := r.open(c)
 	if err != nil {
 		return usageError{err}
 	}
 	defer bundles.abandon()
-	outcomes, err := openOutput(c.Outcome, io.Discard)
-	if err != nil {
-		return usageError{err}
-	}
 	defer outcomes.abandon()
 	if c.Out != "" && bundles.path == outcomes.path && !bundles.direct {
 		return usageError{errors.New("--out and --outcome are the same file")}
@@ -81,9 +79,9 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		}
 	}
 	if err = r.order.wait(err); err != nil {
-		return err
+		return errors.Join(err, r.journal.keep(r))
 	}
-	if err := errors.Join(bundles.commit(), outcomes.commit()); err != nil {
+	if err := errors.Join(bundles.commit(), outcomes.commit(), r.journal.remove()); err != nil {
 		return err
 	}
 	r.summarize()
@@ -108,12 +106,17 @@ type extraction struct {
 	streams
 	extractor         *extract.Extractor
 	order             *inOrder // in which what follows is used
-	bundles, outcomes io.Writer
+	bundles, outcomes *outputFile
 	outDir            string
 	taken             map[string]bool // file names in outDir that this run has used
 	inputs            []os.FileInfo   // what may not be written over
 	table             *tabwriter.Writer
 	failed            bool
+	journal           *journal
+	progress          *progressbar.ProgressBar // nil where nobody looks
+	added             int                      // documents and refusals that were found in the inputs
+	skip              int                      // how many of them an earlier run has done
+	finished          int                      // those of them that are done with
 	// counts of the run
 	documents, refused, conflicts, retracted int
 	written                                  mapping.Counts
@@ -164,7 +167,7 @@ func (r *extraction) input(ctx context.Context, file, place string, data []byte)
 		if len(documents) > 1 {
 			at = place + " " + document.Path
 		}
-		err := r.order.add(func() func() error {
+		err := r.add(func() func() error {
 			began := time.Now()
 			result, err := r.extractor.Extract(ctx, document)
 			if err != nil {
@@ -188,7 +191,7 @@ func (r *extraction) input(ctx context.Context, file, place string, data []byte)
 
 // refuse names what failed, in its turn.
 func (r *extraction) refuse(ctx context.Context, place string, err error) error {
-	return r.order.add(func() func() error { return func() error { return r.fail(ctx, place, err) } })
+	return r.add(func() func() error { return func() error { return r.fail(ctx, place, err) } })
 }
 
 // fail names what failed and records it, unless the run is being ended.

@@ -302,6 +302,15 @@ func TestCatchUpAndBackfillOnHAPI(t *testing.T) {
 		t.Errorf("exit code %d: %s%s", code, out, messages)
 	}
 	s.read(before)
+	// The server's export names the same documents; read again, they say nothing new.
+	out, messages, code = s.charthand("backfill", "--fhir-base", s.fhir.Base, "--data", s.data, "--export")
+	if code != exitDone || !strings.Contains(out, "2 documents") {
+		t.Errorf("exit code %d: %s%s", code, out, messages)
+	}
+	s.eventually("an empty queue", func() bool {
+		out, _, _ := s.charthand("queue", "list", "--data", s.data)
+		return !strings.Contains(out, "DocumentReference")
+	})
 	if got, want := s.facts(), []string{"Condition asthma unconfirmed", "Condition gout unconfirmed"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -17,6 +17,8 @@ type outputFile struct {
 	file   *os.File
 	buffer *bufio.Writer
 	direct bool
+	// kept says that what was written stays beside the path where it is not committed, to be gone on with.
+	kept bool
 }
 
 // openOutput begins a file; without a path everything goes to the fallback.
@@ -52,6 +54,38 @@ func openOutput(path string, fallback io.Writer) (*outputFile, error) {
 	return o, nil
 }
 
+// partial is where a file that is kept is until it is whole.
+func partial(path string) string { return path + ".part" }
+
+// resumeOutput begins a file, or goes on with the first bytes of one that was not committed.
+func resumeOutput(path string, from int64) (*outputFile, error) {
+	file, err := os.OpenFile(partial(path), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Truncate(from); err != nil {
+		file.Close()
+		return nil, err
+	}
+	if _, err := file.Seek(from, io.SeekStart); err != nil {
+		file.Close()
+		return nil, err
+	}
+	buffer := bufio.NewWriter(file)
+	return &outputFile{Writer: buffer, path: path, file: file, buffer: buffer, kept: true}, nil
+}
+
+// sync writes through to the disk what was written so far, and gives its length; 0 of what is no file of its own.
+func (o *outputFile) sync() (int64, error) {
+	if o.file == nil || o.direct {
+		return 0, nil
+	}
+	if err := errors.Join(o.buffer.Flush(), o.file.Sync()); err != nil {
+		return 0, err
+	}
+	return o.file.Seek(0, io.SeekCurrent)
+}
+
 // commit makes the file whole.
 func (o *outputFile) commit() error {
 	if o.file == nil {
@@ -73,7 +107,7 @@ func (o *outputFile) abandon() {
 		return
 	}
 	o.file.Close()
-	if !o.direct {
+	if !o.direct && !o.kept {
 		os.Remove(o.file.Name())
 	}
 }

@@ -231,6 +231,16 @@ func (c *Client) Delete(ctx context.Context, reference string) error {
 	return err
 }
 
+// AddMeta adds to the meta of a resource ("Type/id") by the operation $meta-add, which makes no new version of it.
+func (c *Client) AddMeta(ctx context.Context, reference string, meta any) error {
+	body, err := fhir.Encode(map[string]any{"resourceType": "Parameters", "parameter": []any{map[string]any{"name": "meta", "valueMeta": meta}}})
+	if err != nil {
+		return err
+	}
+	_, err = c.Do(ctx, http.MethodPost, reference+"/$meta-add", nil, body)
+	return err
+}
+
 // Entry is one entry of an answer to a transaction.
 type Entry struct {
 	// Location is "Type/id/_history/version", relative to the base.
