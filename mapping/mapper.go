@@ -226,7 +226,14 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	if len(known) > 0 || document.Replaces != nil {
 		activity = operationUpdate
 	}
-	m.addProvenance(bundle, n.source, activity, deviceID, targets)
+	// What is written beside facts of an earlier run is told of by a Provenance of its own: that run's is not changed any more.
+	var fresh []string
+	for _, f := range facts {
+		if _, held := known[f.id]; !held && len(known) > 0 {
+			fresh = append(fresh, f.id)
+		}
+	}
+	m.addProvenance(bundle, n.source, activity, deviceID, targets, fresh...)
 	if len(retracted) > 0 {
 		m.addProvenance(bundle, n.source, operationNullify, deviceID, retracted)
 	}

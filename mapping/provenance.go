@@ -8,14 +8,14 @@ import (
 )
 
 // addProvenance appends what ties resources to the note and the Device. R4's Provenance has no identifier: a tag that names the version of
-// the note, what was done and the Device makes its conditional create find it again.
-func (m *Mapper) addProvenance(b *fhir.Bundle, s source, activity resource.Code, deviceID string, targets []fhir.Reference) {
+// the note, what was done and the Device, and which facts joined those of an earlier run, makes its conditional create find it again.
+func (m *Mapper) addProvenance(b *fhir.Bundle, s source, activity resource.Code, deviceID string, targets []fhir.Reference, joined ...string) {
 	own := m.config.Rules.Namespace
 	done := "provenance"
 	if activity == operationNullify {
 		done = "retraction"
 	}
-	id := key(done, s.identity, s.reference.Reference, s.version, deviceID).String()
+	id := key(append([]string{done, s.identity, s.reference.Reference, s.version, deviceID}, joined...)...).String()
 	tag := resource.Code{System: own + extractionTag, Code: id}
 	condition := "_tag=" + url.QueryEscape(tag.System+"|"+tag.Code)
 	if s.query != "" {

@@ -30,8 +30,8 @@ type Job struct {
 
 // id is what tells a job from another: the same version of a document is one job, however often it is told.
 func (j Job) id() string {
-	if j.CatchUp { // one a second finds what all of that second would
-		return fmt.Sprintf("catch-up@%d", j.Added.Unix())
+	if j.CatchUp {
+		return fmt.Sprintf("catch-up@%d", j.Added.UnixNano())
 	}
 	if j.Version == "" {
 		return fmt.Sprintf("%s@%d", j.Document, j.Added.UnixNano())
@@ -46,6 +46,9 @@ type Config struct {
 	Dir string
 	// URL is an existing NATS cluster with JetStream ("nats://host:4222"), perhaps with a user's name and password.
 	URL string
+	// Own says that this program has to own the folder, as one that runs for long does: where another does, its end is waited for, for 30 s at the
+	// most. A program that only connects has no queue any more when the owner ends.
+	Own bool
 	// MaxJobs bounds the jobs that wait, 100,000 by default. One more is refused.
 	MaxJobs int64
 	// KeepDone is how long it is remembered that a job was done, 7 days by default; KeepDead how long what came of nothing is, 90 days.
@@ -118,7 +121,7 @@ func Open(ctx context.Context, config Config) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{config: config, limited: said}
-	if err := q.connect(); err != nil {
+	if err := q.connect(ctx); err != nil {
 		return nil, err
 	}
 	if err := q.prepare(ctx); err != nil {

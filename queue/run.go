@@ -26,6 +26,7 @@ type temporary interface {
 const (
 	firstWait = time.Second
 	lastWait  = 5 * time.Minute
+	sayTime   = 5 * time.Second // bounds the time that it takes to say what came of a job
 )
 
 // Run does jobs, so many at once, until the context ends. It returns when no handler is under way any more.
@@ -83,19 +84,22 @@ func (q *Queue) do(ctx context.Context, message jetstream.Msg, handle Handler) {
 	stop()
 	beating.Wait()
 	var passing temporary
+	// What was done is said also while charthand stops.
+	saying, done := context.WithTimeout(context.WithoutCancel(ctx), sayTime)
+	defer done()
 	switch {
 	case err == nil:
 		// First the record, then the acknowledgement: what is lost between the two is done again, and that changes nothing.
 		if record, err := json.Marshal(Done{job, time.Now().UTC()}); err == nil {
-			_, _ = q.js.Publish(ctx, doneSubject, record)
+			_, _ = q.js.Publish(saying, doneSubject, record)
 		}
-		_ = message.DoubleAck(ctx)
+		_ = message.DoubleAck(saying)
 	case ctx.Err() != nil:
 		_ = message.Nak() // the next start does it
 	case errors.As(err, &passing) && passing.Temporary():
 		_ = message.NakWithDelay(wait(message))
 	default:
-		q.bury(ctx, message, job, err.Error())
+		q.bury(saying, message, job, err.Error())
 	}
 }
 

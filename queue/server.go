@@ -1,12 +1,14 @@
 package queue
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -28,7 +30,7 @@ const (
 )
 
 // connect connects to the cluster that is named, to the embedded server of another program, or to one of its own.
-func (q *Queue) connect() error {
+func (q *Queue) connect(ctx context.Context) error {
 	options := []nats.Option{nats.Name("charthand"), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond), nats.Timeout(5 * time.Second)}
 	if q.config.URL != "" {
 		return q.dial(q.config.URL, options)
@@ -40,12 +42,31 @@ func (q *Queue) connect() error {
 	if err != nil {
 		return fmt.Errorf("queue: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
+	for begun := time.Now(); ; {
+		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			break
+		}
 		if !errors.Is(err, unix.EWOULDBLOCK) {
+			lock.Close()
 			return fmt.Errorf("queue: the folder cannot be locked: %w", err)
 		}
-		return q.attach(options)
+		if !q.config.Own {
+			if err = q.attach(options); err == nil {
+				lock.Close()
+				return nil
+			}
+		}
+		if time.Since(begun) > startTime { // the owner may just be starting, or ending
+			lock.Close()
+			return fmt.Errorf("queue: another program works on %s: end it, or share a cluster: %w", q.config.Dir, err)
+		}
+		select {
+		case <-ctx.Done():
+			lock.Close()
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	q.unlock = func() { lock.Close() } // which unlocks it; the file stays, so that nobody locks another
 	if err := q.start(options); err != nil {
@@ -64,18 +85,15 @@ func (q *Queue) dial(url string, options []nats.Option) (err error) {
 
 // attach connects to the server of the program that owns the folder.
 func (q *Queue) attach(options []nats.Option) error {
-	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		var to access
-		data, err := os.ReadFile(filepath.Join(q.config.Dir, accessFile))
-		if err == nil && json.Unmarshal(data, &to) == nil {
-			if err = q.dial(to.URL, append(options, nats.UserInfo(to.User, to.Password))); err == nil {
-				return nil
-			}
-		}
-		if time.Since(begun) > startTime { // the owner may just be starting
-			return fmt.Errorf("queue: another program owns %s, and cannot be reached: %w", q.config.Dir, err)
-		}
+	var to access
+	data, err := os.ReadFile(filepath.Join(q.config.Dir, accessFile))
+	if err != nil {
+		return err
 	}
+	if err := json.Unmarshal(data, &to); err != nil {
+		return err
+	}
+	return q.dial(to.URL, slices.Concat(options, []nats.Option{nats.UserInfo(to.User, to.Password)}))
 }
 
 // start starts a server in this program, on a port of its own on this machine.

@@ -26,31 +26,43 @@ type breaker struct {
 	now      func() time.Time
 }
 
-// enter says whether a request may be made; each that may is followed by leave.
-func (b *breaker) enter() error {
+// ending is how a request ended.
+type ending int
+
+const (
+	answered  ending = iota // the server is there
+	failed                  // it is not
+	cancelled               // nobody waited for it
+)
+
+// enter says whether a request may be made, and whether it is the one that tries a server that was down; each that may is followed by leave.
+func (b *breaker) enter() (isTry bool, err error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if b.failures < breakAfter {
-		return nil
+		return false, nil
 	}
 	if b.trying || b.now().Before(b.until) {
-		return ErrDown
+		return false, ErrDown
 	}
 	b.trying = true
-	return nil
+	return true, nil
 }
 
-// leave tells how a request ended.
-func (b *breaker) leave(answered bool) {
+// leave tells how a request ended. Failures of those that were under way when the breaker opened change nothing.
+func (b *breaker) leave(isTry bool, how ending) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	b.trying = false
-	if answered {
-		b.failures, b.wait = 0, 0
-		return
+	if isTry {
+		b.trying = false
 	}
-	if b.failures++; b.failures >= breakAfter {
-		b.wait = min(max(firstClosing, 2*b.wait), maxClosing)
-		b.until = b.now().Add(b.wait)
+	switch {
+	case how == answered:
+		b.failures, b.wait = 0, 0
+	case how == failed && (isTry || b.failures < breakAfter):
+		if b.failures++; b.failures >= breakAfter {
+			b.wait = min(max(firstClosing, 2*b.wait), maxClosing)
+			b.until = b.now().Add(b.wait)
+		}
 	}
 }

@@ -96,6 +96,12 @@ func New(config Config) (*Client, error) {
 				return refusal{"more than 5 redirects"}
 			}
 			request.Header.Del("Referer") // it holds the whole address, perhaps with a signature
+			if !c.isBase(request.URL) {
+				if request.Method != http.MethodGet {
+					return refusal{"the FHIR server leads to another host"}
+				}
+				request.Header.Del("Authorization")
+			}
 			return c.allowed(request.URL)
 		},
 	}
@@ -133,6 +139,9 @@ func (c *Client) Fetch(ctx context.Context, address, contentType string) (fhir.B
 		wanted = mediaType + ", */*;q=0.1"
 	}
 	found, status, err := c.get(ctx, target, wanted)
+	if status == http.StatusUnauthorized && c.config.Auth != nil && c.isBase(target) { // once more, with what is asked for anew
+		found, status, err = c.get(ctx, target, wanted)
+	}
 	if status == http.StatusNotAcceptable { // a server that knows Binary as a resource only
 		found, _, err = c.get(ctx, target, "application/fhir+json")
 	}
@@ -256,9 +265,13 @@ func (c *Client) get(ctx context.Context, target *url.URL, accept string) (found
 	}
 	defer answer.Body.Close()
 	if status = answer.StatusCode; status != http.StatusOK {
+		isOurs := status == http.StatusUnauthorized && c.config.Auth != nil && c.isBase(target)
+		if isOurs {
+			c.config.Auth.Refused(request)
+		}
 		return fhir.Binary{}, status, failure{
 			fmt.Sprintf("%.80s answered %d", target.Hostname(), status),
-			status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout,
+			status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || isOurs,
 		}
 	}
 	tooLarge := failure{fmt.Sprintf("it has more than %d bytes", c.config.MaxBytes), false}

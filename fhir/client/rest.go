@@ -104,11 +104,12 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 	}
 	renewed := false
 	for attempt := 1; ; attempt++ {
-		if err := c.breaker.enter(); err != nil {
+		isTry, err := c.breaker.enter()
+		if err != nil {
 			return nil, err
 		}
 		answer, wait, err := c.once(ctx, method, target, header, body)
-		c.breaker.leave(err == nil || !IsTemporary(err) && ctx.Err() == nil)
+		c.breaker.leave(isTry, endingOf(ctx, err))
 		var refused *StatusError
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && c.config.Auth != nil && !renewed {
 			renewed = true // once more, with what is asked for anew
@@ -126,6 +127,19 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 		case <-time.After(min(wait, maxBackoff)):
 		}
 	}
+}
+
+// endingOf says what an error says of the server.
+func endingOf(ctx context.Context, err error) ending {
+	switch {
+	case err == nil:
+		return answered
+	case ctx.Err() != nil:
+		return cancelled
+	case IsTemporary(err):
+		return failed
+	}
+	return answered
 }
 
 // backoff gives a growing time with some chance in it.
