@@ -219,6 +219,40 @@ func TestTwoPrograms(t *testing.T) {
 	}
 }
 
+// A program that runs for long owns the folder: it waits until another one that owns it for a while ends.
+func TestOwner(t *testing.T) {
+	folder := t.TempDir()
+	first := open(t, queue.Config{Dir: folder})
+	add(t, first, "DocumentReference/1|1")
+	opened := make(chan *queue.Queue)
+	go func() {
+		q, err := queue.Open(t.Context(), queue.Config{Dir: folder, Own: true})
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- q
+	}()
+	select {
+	case <-opened:
+		t.Fatal("the folder has an owner")
+	case <-time.After(300 * time.Millisecond):
+	}
+	first.Close()
+	owner := <-opened
+	if owner == nil {
+		t.FailNow()
+	}
+	defer owner.Close()
+	if got := work(t, owner, 1, nil); len(got) != 1 {
+		t.Errorf("done: %q", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := queue.Open(ctx, queue.Config{Dir: folder, Own: true}); err == nil {
+		t.Error("a second owner")
+	}
+}
+
 // More jobs than may wait are refused, and nothing of what waits is lost.
 func TestFull(t *testing.T) {
 	q := open(t, queue.Config{MaxJobs: 2})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -28,22 +29,61 @@ func (w *Worker) CatchUp(ctx context.Context) error {
 	if w.config.Queue == nil {
 		return refused{"nothing is caught up without a queue"}
 	}
+	unlock, err := w.documents.lock(ctx, "catch-up")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return w.catchUpAll(ctx)
+}
+
+// catchUpFor does a job, unless another catch-up has begun since it was asked for. A failure is the job's only where it may pass, and no timer
+// asks again.
+func (w *Worker) catchUpFor(ctx context.Context, job queue.Job) error {
+	unlock, err := w.documents.lock(ctx, "catch-up")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if w.caughtUp.After(job.Added) {
+		return nil
+	}
+	err = w.catchUpAll(ctx)
+	if ctx.Err() != nil || job.Source != Timer && client.IsTemporary(err) && !isUnauthorized(err) {
+		return err
+	}
+	return nil
+}
+
+// Timer is the source of catch-ups that are asked for from time to time.
+const Timer = "timer"
+
+// catchUpAll goes through all searches: one that fails costs no other. It has the lock.
+func (w *Worker) catchUpAll(ctx context.Context) error {
+	begun := time.Now()
+	var failed []error
 	for _, criteria := range w.config.Criteria {
 		if err := w.catchUp(ctx, criteria); err != nil {
-			return err
+			w.config.Logger.Error("catch-up failed", "search", criteria, "reason", err.Error())
+			failed = append(failed, err)
 		}
 	}
+	if len(failed) > 0 {
+		return errors.Join(failed...)
+	}
+	w.caughtUp = begun
 	return nil
 }
 
 // Begin sets the watermarks of searches that have none: what is on the server now is no news.
 func (w *Worker) Begin(ctx context.Context) error {
+	var failed []error
 	for _, criteria := range w.config.Criteria {
 		if _, err := w.watermark(ctx, criteria); err != nil {
-			return err
+			failed = append(failed, fmt.Errorf("%s: %w", criteria, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // key names the watermark of a search.
@@ -102,7 +142,8 @@ func (w *Worker) catchUp(ctx context.Context, criteria string) error {
 	if err != nil {
 		return refused{"the watermark cannot be read"}
 	}
-	newest := since
+	newest, last, ordered := since, time.Time{}, true
+	known, now := w.seen[criteria], map[string]bool{}
 	// Queries take a time without its fraction more readily than with it.
 	from := url.QueryEscape(since.Add(-overlap).UTC().Format(time.RFC3339))
 	err = w.config.Server.Search(ctx, with(criteria, "_lastUpdated=ge"+from+"&_sort=_lastUpdated&_count=100"), func(f client.Found) error {
@@ -110,21 +151,49 @@ func (w *Worker) catchUp(ctx context.Context, criteria string) error {
 		if name == "" || f.Included {
 			return nil
 		}
-		if err := w.config.Queue.Add(ctx, queue.Job{Document: name, Version: versionOf(f.Resource), Source: "catch-up"}); err != nil {
-			return err
+		version := versionOf(f.Resource)
+		at, err := time.Parse(time.RFC3339, lastUpdated(f.Resource))
+		// What was found within the overlap last time has its job.
+		found := name + "/_history/" + version
+		if !known[found] || version == "" {
+			if err := w.config.Queue.Add(ctx, queue.Job{Document: name, Version: version, Source: "catch-up"}); err != nil {
+				return err
+			}
 		}
-		if at, err := time.Parse(time.RFC3339, lastUpdated(f.Resource)); err == nil && at.After(newest) {
-			newest = at
+		now[found] = true
+		if err == nil {
+			ordered = ordered && !at.Before(last)
+			last = at
+			if at.After(newest) {
+				newest = at
+			}
 		}
 		return nil
 	})
+	if !ordered && err != nil { // then nothing is known of what has not been seen
+		return explainFound(err)
+	}
+	if newest.After(since) {
+		if err := w.config.Queue.Keep(ctx, key(criteria), newest.UTC().Format(time.RFC3339Nano)); err != nil {
+			return explainFound(err)
+		}
+	}
+	if len(now) <= maxSeen {
+		w.seen[criteria] = now
+	}
+	return explainFound(err)
+}
+
+// maxSeen bounds the versions that are remembered of a catch-up.
+const maxSeen = 200_000
+
+// explainFound says what an error of a search for documents means for the job.
+func explainFound(err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, queue.ErrFull), errors.Is(err, queue.ErrStore):
 		return later{"the queue takes no jobs"}
-	case err != nil:
-		return explain("the search for documents", err)
-	case newest.After(since):
-		return w.config.Queue.Keep(ctx, key(criteria), newest.UTC().Format(time.RFC3339Nano))
 	}
-	return nil
+	return explain("the search for documents", err)
 }

@@ -42,13 +42,11 @@ func (w *Worker) beside(ctx context.Context, document *fhir.Document, raw json.R
 		at = read[0]
 		chain = append(chain, at.Name())
 	}
-	if document.Type == fhir.DocumentReference && document.Standing == fhir.Superseded {
-		found, err := w.search(ctx, "DocumentReference?relatesto="+url.QueryEscape(document.Name()))
-		if err != nil {
-			return nil, err
-		}
-		resources = append(resources, found...)
+	related, err := w.related(ctx, document)
+	if err != nil {
+		return nil, err
 	}
+	resources = append(resources, related...)
 	facts := map[string]json.RawMessage{}
 	for _, name := range chain {
 		found, err := w.search(ctx, "Provenance?entity="+url.QueryEscape(name)+"&_include=Provenance:target")
@@ -76,6 +74,35 @@ func (w *Worker) beside(ctx context.Context, document *fhir.Document, raw json.R
 		resources, names = append(resources, found...), names[n:]
 	}
 	return fhir.NewBeside(unique(resources)), nil
+}
+
+// related finds the documents that relate to a document, among them those that replace it. A server that cannot search for them says nothing.
+func (w *Worker) related(ctx context.Context, document *fhir.Document) ([]json.RawMessage, error) {
+	if document.Type != fhir.DocumentReference {
+		return nil, nil
+	}
+	found, err := w.search(ctx, "DocumentReference?relatesto="+url.QueryEscape(document.Name()))
+	var comesToNothing refused
+	if errors.As(err, &comesToNothing) {
+		return nil, nil
+	}
+	return found, err
+}
+
+// replacements names the documents among some that speak, and replace a document.
+func replacements(document *fhir.Document, among []json.RawMessage) (names []string) {
+	beside := fhir.NewBeside(append([]json.RawMessage{}, among...))
+	for _, raw := range among {
+		read, err := fhir.ReadDocuments(raw)
+		if err != nil || read[0].Standing != fhir.Current || read[0].Replaces == nil {
+			continue
+		}
+		isSame := read[0].Replaces.Identifier != nil && document.Identifier != nil && *read[0].Replaces.Identifier == *document.Identifier
+		if name := read[0].Name(); name != document.Name() && name != beside.Document(document.Replaces) && (isSame || beside.Document(read[0].Replaces) == document.Name()) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func contains(list []string, name string) bool {

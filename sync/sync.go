@@ -8,13 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"charthand/extract"
 	"charthand/fhir"
 	"charthand/fhir/client"
+	"charthand/fhir/smart"
 	"charthand/queue"
 )
 
@@ -70,6 +73,11 @@ type Tag struct {
 type Worker struct {
 	config    Config
 	documents keyed
+	tries     tries
+	device    device
+	// caughtUp is when the last catch-up that succeeded began; seen are the versions that it found within the overlap, by search.
+	caughtUp time.Time
+	seen     map[string]map[string]bool
 }
 
 // New makes a Worker.
@@ -83,7 +91,7 @@ func New(config Config) (*Worker, error) {
 	if len(config.Criteria) == 0 {
 		config.Criteria = DefaultCriteria
 	}
-	return &Worker{config: config}, nil
+	return &Worker{config: config, seen: map[string]map[string]bool{}}, nil
 }
 
 // refused is why a job comes to nothing; it holds nothing of the note.
@@ -103,7 +111,7 @@ const maxRounds = 5
 // Handle does a job: it reads the newest version of the document, and writes what that says. It is a queue.Handler.
 func (w *Worker) Handle(ctx context.Context, job queue.Job) error {
 	if job.CatchUp {
-		return w.CatchUp(ctx)
+		return w.catchUpFor(ctx, job)
 	}
 	unlock, err := w.documents.lock(ctx, job.Document)
 	if err != nil {
@@ -114,6 +122,7 @@ func (w *Worker) Handle(ctx context.Context, job queue.Job) error {
 	for range maxRounds {
 		version, err := w.once(ctx, job)
 		if err != nil {
+			err = w.tried(ctx, job, err)
 			w.config.Logger.Info("job failed", "document", job.Document, "source", job.Source, "ms", time.Since(begun).Milliseconds(), "reason", err.Error())
 			return err
 		}
@@ -123,11 +132,36 @@ func (w *Worker) Handle(ctx context.Context, job queue.Job) error {
 			return err
 		}
 		if now == version {
+			w.tries.succeed(job.Document)
 			w.config.Logger.Info("job done", "document", job.Document, "source", job.Source, "ms", time.Since(begun).Milliseconds())
 			return nil
 		}
 	}
 	return later{"the document changes faster than it is read"}
+}
+
+// tried gives the error of a job that has failed: one that waits comes to nothing in the end where it is alone with that.
+func (w *Worker) tried(ctx context.Context, job queue.Job, err error) error {
+	var conflict conflict
+	isConflict := errors.As(err, &conflict)
+	switch {
+	case ctx.Err() != nil || !client.IsTemporary(err), errors.Is(err, client.ErrDown):
+		return err
+	case w.tries.fail(job.Document, !isConflict):
+		return refused{fmt.Sprintf("tried %d times: %v", maxTries, err)}
+	}
+	return err
+}
+
+// conflict is why a job has to wait whose facts are not any more what they were when they were looked up.
+type conflict struct{ later }
+
+// unauthorized is why a job has to wait until charthand may do what it has to do.
+type unauthorized struct{ later }
+
+func isUnauthorized(err error) bool {
+	var is unauthorized
+	return errors.As(err, &is)
 }
 
 // version gives a document's present version.
@@ -164,8 +198,15 @@ func (w *Worker) once(ctx context.Context, job queue.Job) (version string, err e
 	if document.Name() != job.Document {
 		return version, refused{"the server gave another resource than " + job.Document}
 	}
+	if document.Type == fhir.DiagnosticReport && document.Standing == fhir.Current && len(document.Attachments) == 0 {
+		return version, nil // a report of values, no note
+	}
 	if document.Beside, err = w.beside(ctx, document, raw); err != nil {
 		return version, err
+	}
+	if document.Standing == fhir.Current && len(replacements(document, slices.Collect(maps.Values(document.Beside.Resources)))) > 0 {
+		w.config.Logger.Info("skipped", "document", job.Document, "reason", "another document replaces it")
+		return version, nil
 	}
 	result, err := w.config.Extractor.Extract(ctx, document)
 	var fault *fhir.Fault
@@ -187,8 +228,14 @@ func (w *Worker) once(ctx context.Context, job queue.Job) (version string, err e
 	}
 	w.config.Logger.Info("written", "document", job.Document, "characters", result.Characters, "written", result.Written, "left", result.Left,
 		"conflicts", result.Conflicts, "retracted", result.Retracted, "refused", len(written.refused))
+	if len(written.refused) > 0 {
+		w.config.Logger.Warn("facts refused", "document", job.Document, "facts", written.reasons())
+	}
 	if len(written.refused) > 0 && written.done == 0 {
 		return version, refused{"the server takes none of the facts: " + strings.Join(written.reasons(), "; ")}
+	}
+	if err := w.tellReplacements(ctx, document); err != nil {
+		return version, err
 	}
 	if w.config.Tag != nil {
 		if err := w.config.Server.AddMeta(ctx, job.Document, map[string]any{"tag": []Tag{*w.config.Tag}}); err != nil {
@@ -196,6 +243,23 @@ func (w *Worker) once(ctx context.Context, job queue.Job) (version string, err e
 		}
 	}
 	return version, nil
+}
+
+// tellReplacements adds jobs for the documents that have come to replace one while it was written: they may have been read before that.
+func (w *Worker) tellReplacements(ctx context.Context, document *fhir.Document) error {
+	if w.config.Queue == nil || document.Standing != fhir.Current {
+		return nil
+	}
+	related, err := w.related(ctx, document)
+	if err != nil {
+		return err
+	}
+	for _, name := range replacements(document, related) {
+		if err := w.config.Queue.Add(ctx, queue.Job{Document: name, Source: "replaced"}); err != nil {
+			return explainFound(err)
+		}
+	}
+	return nil
 }
 
 // isSkipped reports whether a document is left aside for what it is: that is done, and no failure.
@@ -225,7 +289,12 @@ func asRefusal(err error) error {
 // explain says what an error of the server means for a job.
 func explain(what string, err error) error {
 	var answered *client.StatusError
+	var token *smart.Error
 	switch {
+	case errors.As(err, &token) && !token.Temporary():
+		return unauthorized{later{token.Error()}}
+	case errors.As(err, &answered) && (answered.Status == http.StatusUnauthorized || answered.Status == http.StatusForbidden):
+		return unauthorized{later{fmt.Sprintf("%s: the server answered %d (%s)", what, answered.Status, answered.Outcome.Codes())}}
 	case client.IsTemporary(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &answered) && (answered.Status == http.StatusNotFound || answered.Status == http.StatusGone):

@@ -10,6 +10,7 @@ import (
 	"strings"
 	stdsync "sync"
 	"testing"
+	"time"
 
 	"charthand/extract"
 	"charthand/fhir"
@@ -42,6 +43,9 @@ func (m *memory) Read(_ context.Context, reference string) (json.RawMessage, err
 	version := m.changes
 	if m.changes > 0 {
 		m.changes--
+	}
+	if !strings.Contains(m.document, "%") {
+		return json.RawMessage(m.document), nil
 	}
 	return json.RawMessage(fmt.Sprintf(m.document, strings.TrimPrefix(reference, "DocumentReference/"), version)), nil
 }
@@ -230,7 +234,7 @@ func TestRefusedFacts(t *testing.T) {
 			if (err == nil) != (test.fails == "") || err != nil && !strings.Contains(err.Error(), test.fails) {
 				t.Fatalf("got %v", err)
 			}
-			if client.IsTemporary(err) != (strings.Contains(test.fails, "503") || strings.Contains(test.fails, "somebody")) {
+			if client.IsTemporary(err) != (strings.Contains(test.fails, "503") || strings.Contains(test.fails, "403") || strings.Contains(test.fails, "somebody")) {
 				t.Errorf("%v: temporary: %v", err, client.IsTemporary(err))
 			}
 			facts, targets, reason := 0, 0, false
@@ -333,6 +337,13 @@ func TestCatchUp(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"DocumentReference/a|1", "DocumentReference/b|1"}, q.jobs); diff != "" {
 		t.Error(diff)
+	}
+	// What lies within the overlap is found again, and is no news; a search that began before the job was asked for is none of it.
+	m.found = map[string][]json.RawMessage{"DocumentReference?_lastUpdated=ge2026-01-01T08%3A59%3A02Z&": {at("a", "2026-01-01T09:00:01Z"), at("b", "2026-01-01T09:00:02.25Z")}}
+	for _, added := range []time.Time{time.Now().Add(-time.Hour), time.Now().Add(time.Hour)} {
+		if err := w.Handle(t.Context(), queue.Job{CatchUp: true, Added: added}); err != nil || len(q.jobs) != 2 {
+			t.Errorf("%v, %q", err, q.jobs)
+		}
 	}
 	if diff := cmp.Diff(map[string]string{"watermark.DocumentReference_": "2026-01-01T09:00:02.25Z"}, q.state); diff != "" {
 		t.Error(diff)

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"charthand/fhir"
 	"charthand/fhir/client"
@@ -60,7 +63,9 @@ func (w *Worker) write(ctx context.Context, bundle *fhir.Bundle) (*outcome, erro
 		}
 	}
 	if w.config.Transactions {
+		unlock := w.device.lock()
 		err := b.transaction(ctx, bundle.Entry)
+		unlock(err == nil)
 		if err == nil {
 			o.done = len(facts)
 			return o, nil
@@ -69,28 +74,53 @@ func (w *Worker) write(ctx context.Context, bundle *fhir.Bundle) (*outcome, erro
 			return nil, explain("the transaction", err)
 		}
 		if isConflict(err) {
-			return nil, later{"somebody has changed a fact meanwhile"} // what is read anew tells who
+			return nil, errChanged // what is read anew tells who
 		}
 	}
 	// Drugs refer to what they are given for.
 	slices.SortStableFunc(facts, func(x, y fhir.Entry) int { return refers(x) - refers(y) })
-	if err := b.each(ctx, b.first); err != nil {
+	unlock := w.device.lock()
+	err := b.each(ctx, b.first)
+	unlock(err == nil)
+	if err != nil {
 		return nil, err
 	}
-	if err := b.divide(ctx, facts); err != nil {
-		return nil, err
-	}
+	failed := b.divide(ctx, facts)
 	if o.done == 0 && len(facts) > 0 {
-		return o, nil
+		return o, failed
 	}
+	// Also where not all could be written: what has been is found again by its Provenance.
 	for _, entry := range last {
 		if entry, any := b.withoutRefused(entry); any {
 			if err := b.each(ctx, []fhir.Entry{entry}); err != nil {
-				return nil, err
+				return nil, cmp.Or(failed, err)
 			}
 		}
 	}
-	return o, nil
+	return o, failed
+}
+
+// errChanged says that a fact is not any more what it was when it was looked up.
+var errChanged error = conflict{later{"somebody has changed a fact meanwhile"}}
+
+// device is the lock of who writes while nobody knows yet that the Device is there: on some servers two conditional creates at once make two.
+type device struct {
+	mutex sync.Mutex
+	there atomic.Bool
+}
+
+// lock gives what is called when the Device was written, or was not.
+func (d *device) lock() (unlock func(written bool)) {
+	if d.there.Load() {
+		return func(bool) {}
+	}
+	d.mutex.Lock()
+	return func(written bool) {
+		if written {
+			d.there.Store(true)
+		}
+		d.mutex.Unlock()
+	}
 }
 
 func refers(entry fhir.Entry) int {
@@ -161,6 +191,9 @@ func (b *writing) divide(ctx context.Context, facts []fhir.Entry) error {
 				b.inARow = 0
 				continue
 			}
+			if isConflict(err) {
+				return errChanged
+			}
 			if !mayBeOneEntrys(err) {
 				return explain("the facts", err)
 			}
@@ -201,6 +234,8 @@ func (b *writing) each(ctx context.Context, entries []fhir.Entry) error {
 				b.inARow = 0
 			}
 			b.note(entry.FullURL, nameIn(answer, entry))
+		case isConflict(err):
+			return errChanged
 		case !mayBeOneEntrys(err):
 			return explain(typeOf(entry), err)
 		case isOwn(entry): // without it the facts are nobody's

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"charthand/extract"
+	"charthand/fhir"
 	"charthand/fhir/client"
 	"charthand/queue"
 	"charthand/server"
@@ -87,6 +89,16 @@ type syncSettings struct {
 
 const defaultEvery = time.Minute
 
+// checkCriteria says which search is none.
+func (c syncSettings) checkCriteria() error {
+	for _, criteria := range c.Criteria {
+		if resourceType, _, is := strings.Cut(criteria, "?"); !is || resourceType != string(fhir.DocumentReference) && resourceType != string(fhir.DiagnosticReport) {
+			return fmt.Errorf("sync.criteria: %q is no search such as DocumentReference?status=current", criteria)
+		}
+	}
+	return nil
+}
+
 // duration reads a setting, 0 where it is not set.
 func duration(name, value string) (time.Duration, error) {
 	if value == "" {
@@ -126,7 +138,7 @@ func newBeside(ctx context.Context, in *settings, data dataFlags, extractor *ext
 	if err != nil {
 		return nil, err
 	}
-	q, err := data.openWith(ctx, queue.Config{KeepDone: keepDone, KeepDead: keepDead})
+	q, err := data.openWith(ctx, queue.Config{KeepDone: keepDone, KeepDead: keepDead, Own: true})
 	if err != nil {
 		return nil, err
 	}
@@ -184,14 +196,17 @@ func (b *beside) catchUp(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		if !begun {
-			if err := b.worker.Begin(ctx); err != nil { // the server may be down; its time of now is wanted all the same
-				wait = min(b.every, 5*time.Second)
+			err := b.worker.Begin(ctx)
+			if err != nil && ctx.Err() == nil { // the server may be down; its time of now is wanted all the same
+				b.logger.Error("the search for new documents cannot begin", "reason", err.Error())
+			}
+			if wait = min(b.every, 5*time.Second); client.IsTemporary(err) {
 				continue
 			}
-			begun = true
+			begun = err == nil // the searches that can be made are made
 		}
 		wait = b.every
-		if err := b.queue.Add(ctx, queue.Job{CatchUp: true, Source: "timer"}); err != nil && ctx.Err() == nil {
+		if err := b.queue.Add(ctx, queue.Job{CatchUp: true, Source: besides.Timer}); err != nil && ctx.Err() == nil {
 			b.logger.Error("catch-up not stored", "full", errors.Is(err, queue.ErrFull))
 		}
 	}

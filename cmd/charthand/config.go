@@ -119,6 +119,9 @@ func (f siteFlags) read() (*settings, error) {
 	if _, _, _, err := in.Sync.times(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
+	if err := in.Sync.checkCriteria(); err != nil {
+		return nil, usageError{errors.Join(errorIn(f.Config), err)}
+	}
 	if err := mapping.Validate(in.Profile, in.Write); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"charthand/extract"
+	"charthand/mapping"
 	"charthand/server"
 )
 
@@ -81,6 +82,9 @@ func (c *serveCommand) beside(ctx context.Context, in *settings, extractor *extr
 	hookSecret, err := c.secretFlag.read()
 	if err != nil {
 		return nil, err
+	}
+	if in.Write == mapping.Post {
+		return nil, usageError{fmt.Errorf("--write %s: what is tried again beside a FHIR server would be written twice; expected %s", mapping.Post, mapping.ConditionalCreate)}
 	}
 	keys, err := in.FHIRAuth.keys()
 	if err != nil {

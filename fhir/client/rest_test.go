@@ -111,6 +111,56 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
+// Who waits no more says nothing of the server.
+func TestBreakerAndCancelled(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	c, script := serve(t, client.Config{}, func(w http.ResponseWriter, r *http.Request) {
+		end()
+		<-r.Context().Done()
+	}, status(200, `{}`))
+	for range 20 {
+		if _, err := c.Read(ended, "Patient/1"); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Read(t.Context(), "Patient/1"); err != nil {
+		t.Errorf("%v after %d requests", err, len(script.asked))
+	}
+}
+
+// What the server is shown, and what is written, does not follow a redirect to another host.
+func TestRedirects(t *testing.T) {
+	got := make(chan *http.Request, 10)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r
+		fmt.Fprint(w, `{}`)
+	}))
+	defer other.Close()
+	host := strings.TrimPrefix(other.URL, "http://")
+	c, _ := serve(t, client.Config{Auth: &bearer{}, Hosts: []string{host}, Networks: loopback}, status(307, "", "Location", other.URL+"/x"))
+	if _, err := c.Fetch(t.Context(), "Binary/1", "text/plain"); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-got; r.Header.Get("Authorization") != "" {
+		t.Error("the other host was shown the token")
+	}
+	if _, err := c.Create(t.Context(), "Patient", "", map[string]string{"resourceType": "Patient"}); err == nil || len(got) > 0 {
+		t.Errorf("%v, and the other host was asked %d times", err, len(got))
+	}
+}
+
+// An attachment is asked for once more where the token was over.
+func TestFetchRenews(t *testing.T) {
+	auth := &bearer{}
+	c, _ := serve(t, client.Config{Auth: auth}, status(401, ""), status(200, "note", "Content-Type", "text/plain"), status(401, ""))
+	if found, err := c.Fetch(t.Context(), "Binary/1", "text/plain"); err != nil || string(found.Data) != "note" || auth.refused != 1 {
+		t.Errorf("%v, told %d times", err, auth.refused)
+	}
+	if _, err := c.Fetch(t.Context(), "Binary/1", "text/plain"); !client.IsTemporary(err) {
+		t.Errorf("a job of a document would come to nothing: %v", err)
+	}
+}
+
 // Pages are followed to the end, on the server alone.
 func TestSearch(t *testing.T) {
 	page := func(next string, ids ...string) func(http.ResponseWriter, *http.Request) {
