@@ -102,12 +102,12 @@ hapi: ## start a HAPI FHIR server on localhost:8090 to try things with, until in
 .PHONY: test-integration
 test-integration: build ## pass the tests beside a real HAPI FHIR server and a real NATS (needs Java 17 and Maven; fetches about 330 MB once)
 	@partners/hapi/run.sh --build-only $(CACHE)
-	CHARTHAND_INTEGRATION=1 go test ./cmd/charthand -run 'HAPI' -count 1 -timeout 20m
+	CHARTHAND_INTEGRATION=1 go test ./cmd/charthand -run 'HAPI|NATS' -count 1 -timeout 20m
 
 .PHONY: soak
 soak: build ## 500 notes beside a real HAPI FHIR server while charthand is killed 20 times (about ten minutes)
 	@partners/hapi/run.sh --build-only $(CACHE)
-	CHARTHAND_INTEGRATION=1 CHARTHAND_SOAK=1 go test ./cmd/charthand -run 'KilledBesideHAPI' -count 1 -v -timeout 60m
+	CHARTHAND_INTEGRATION=1 CHARTHAND_SOAK=1 go test ./cmd/charthand -run 'KilledBesideHAPI|TwoWorkersOnNATS' -count 1 -v -timeout 60m
 
 .PHONY: recipe
 recipe: recipe-arguments build train-env ## one recipe from corpus to model: make recipe NAME=n2c2-bert OUT=/tmp/model [BASE=folder of the base model] [FOLD=0]

@@ -20,6 +20,10 @@ type Job struct {
 	Document string `json:"document,omitempty"`
 	// CatchUp asks for a search for the documents that are new on the server; Document is empty then.
 	CatchUp bool `json:"catchUp,omitempty"`
+	// Subscription is the one ("Subscription/id") of whose events those from First to Last were missed; empty where nothing is known of that.
+	Subscription string `json:"subscription,omitempty"`
+	First        int64  `json:"first,omitempty"`
+	Last         int64  `json:"last,omitempty"`
 	// Version is the document's as the notification had it, empty where it did not say. The one that is read is the newest.
 	Version string `json:"version,omitempty"`
 	// Source is where the job comes from: a hook's name, "catch-up" or "backfill".

@@ -50,7 +50,7 @@ func (s *Server) hook(c *gin.Context) {
 		return
 	}
 	if !s.knows(c.Request) {
-		s.config.Logger.Warn("hook refused", "hook", c.Param("name"), "reason", "secret")
+		s.config.Logger.Warn("hook refused", "hook", c.Param("name"), "reason", "secret", "refused", s.refusedHooks.Add(1))
 		s.fail(c, http.StatusUnauthorized, fhir.CodeSecurity, "the notification does not carry the secret of this hook")
 		return
 	}
@@ -121,12 +121,9 @@ func (s *Server) notified(c *gin.Context, body []byte) (jobs []queue.Job, after 
 		name, version, _ := strings.Cut(focus, "/_history/")
 		jobs = append(jobs, documents(queue.Job{Document: name, Version: version})...)
 	}
-	missed, err := s.counted(c, notification)
-	if err != nil {
-		return nil, nil, err
-	}
-	if missed || notification.Kind == subscription.Event && len(notification.Focus) == 0 {
-		jobs = append(jobs, queue.Job{CatchUp: true})
+	missed, any := s.counted(c, notification)
+	if any || notification.Kind == subscription.Event && len(notification.Focus) == 0 {
+		jobs = append(jobs, missed)
 	}
 	return jobs, func() { s.count(c, notification) }, nil
 }
@@ -156,25 +153,29 @@ func eventsKey(c *gin.Context, n *subscription.Notification) string {
 	return "events." + c.Param("name") + "." + strings.ReplaceAll(n.Subscription, "/", "_")
 }
 
-// counted reports whether events were missed before this notification: the server has counted more than have come. A count that begins anew,
-// as after a restart of the server, may hide some.
-func (s *Server) counted(c *gin.Context, n *subscription.Notification) (missed bool, err error) {
+// counted reports whether events were missed before this notification, and gives the job that finds them: the server has counted more than have
+// come. A count that begins anew, as after a restart of the server, may hide some.
+func (s *Server) counted(c *gin.Context, n *subscription.Notification) (missed queue.Job, any bool) {
+	missed = queue.Job{CatchUp: true}
 	if n.Events < 0 || !hookName.MatchString(strings.ReplaceAll(n.Subscription, "/", "_")) {
-		return false, nil
+		return missed, false
 	}
 	kept, err := s.config.Hooks.Jobs.State(c.Request.Context(), eventsKey(c, n))
 	if err != nil {
-		return true, nil //nolint:nilerr // what is not known may have been missed
+		return missed, true // what is not known may have been missed
 	}
 	var last int64
 	if _, err := fmt.Sscan(kept, &last); err != nil {
-		return n.Events > 1, nil //nolint:nilerr // nothing was kept
+		return missed, n.Events > 1 // nothing was kept
 	}
 	here := int64(0)
-	if n.Kind == subscription.Event {
+	if n.Kind == subscription.Event && len(n.Focus) > 0 {
 		here = max(1, int64(len(n.Numbers)))
 	}
-	return n.Events > last+here || n.Events < last, nil
+	if n.Events > last+here {
+		missed.Subscription, missed.First, missed.Last = n.Subscription, last+1, n.Events-here
+	}
+	return missed, n.Events > last+here || n.Events < last
 }
 
 // count keeps the count. Where that fails, the next notification looks like a gap, and is caught up.

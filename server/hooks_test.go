@@ -57,6 +57,9 @@ func TestHooks(t *testing.T) {
 		return queue.Job{Document: name, Version: version, Source: "main"}
 	}
 	search := queue.Job{CatchUp: true, Source: "main"}
+	missed := func(first, last int64) queue.Job {
+		return queue.Job{CatchUp: true, Source: "main", Subscription: "Subscription/7", First: first, Last: last}
+	}
 	for name, test := range map[string]struct {
 		method, path, body string
 		kept               string // how many events had come
@@ -69,12 +72,12 @@ func TestHooks(t *testing.T) {
 		"another type":             {http.MethodPut, "/hooks/main/Patient/1", `{"resourceType":"Patient","id":"1"}`, "", 200, nil},
 		"a handshake":              {http.MethodPost, "/hooks/main", event("handshake", "0", ""), "", 200, nil},
 		"a heartbeat":              {http.MethodPost, "/hooks/main", event("heartbeat", "4", ""), "4", 200, nil},
-		"a heartbeat after a gap":  {http.MethodPost, "/hooks/main", event("heartbeat", "5", ""), "4", 200, []queue.Job{search}},
+		"a heartbeat after a gap":  {http.MethodPost, "/hooks/main", event("heartbeat", "5", ""), "4", 200, []queue.Job{missed(5, 5)}},
 		"an event":                 {http.MethodPost, "/hooks/main", event("event-notification", "5", focus("5", "DocumentReference/1")), "4", 200, []queue.Job{job("DocumentReference/1", "")}},
 		"the first event":          {http.MethodPost, "/hooks/main", event("event-notification", "1", focus("1", "DocumentReference/1")), "", 200, []queue.Job{job("DocumentReference/1", "")}},
-		"an event after a gap":     {http.MethodPost, "/hooks/main", event("event-notification", "7", focus("7", "DocumentReference/1")), "4", 200, []queue.Job{job("DocumentReference/1", ""), search}},
+		"an event after a gap":     {http.MethodPost, "/hooks/main", event("event-notification", "7", focus("7", "DocumentReference/1")), "4", 200, []queue.Job{job("DocumentReference/1", ""), missed(5, 6)}},
 		"a count that begins anew": {http.MethodPost, "/hooks/main", event("event-notification", "1", focus("1", "DocumentReference/1")), "4", 200, []queue.Job{job("DocumentReference/1", ""), search}},
-		"an event without focus":   {http.MethodPost, "/hooks/main", event("event-notification", "5", ""), "4", 200, []queue.Job{search}},
+		"an event without focus":   {http.MethodPost, "/hooks/main", event("event-notification", "5", ""), "4", 200, []queue.Job{missed(5, 5)}},
 		"not a notification":       {http.MethodPost, "/hooks/main", `{"ok":true}`, "", 400, nil},
 		"a name that is none":      {http.MethodPost, "/hooks/a.b", "", "", 404, nil},
 	} {

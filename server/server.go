@@ -75,6 +75,8 @@ type Server struct {
 	config   Config
 	handler  http.Handler
 	draining atomic.Bool
+	// refusedHooks counts the notifications without the right secret.
+	refusedHooks atomic.Int64
 	// A place in each for every request and every extraction that may be under way.
 	requests, extractions chan struct{}
 }

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"charthand/fhir"
 	"charthand/fhir/client"
+	"charthand/fhir/subscription"
 	"charthand/queue"
 )
 
@@ -48,11 +50,51 @@ func (w *Worker) catchUpFor(ctx context.Context, job queue.Job) error {
 	if w.caughtUp.After(job.Added) {
 		return nil
 	}
+	if job.Subscription != "" && w.config.Events {
+		err := w.missed(ctx, job)
+		if err == nil {
+			return nil
+		}
+		w.config.Logger.Warn("missed events not told", "subscription", job.Subscription, "reason", err.Error())
+	}
 	err = w.catchUpAll(ctx)
 	if ctx.Err() != nil || job.Source != Timer && client.IsTemporary(err) && !isUnauthorized(err) {
 		return err
 	}
 	return nil
+}
+
+// missed asks the server which documents the events were about that did not arrive (Subscriptions R5 Backport 1.1.0, $events), and adds a job
+// for each.
+func (w *Worker) missed(ctx context.Context, job queue.Job) error {
+	query := url.Values{"eventsSinceNumber": {strconv.FormatInt(job.First, 10)}, "eventsUntilNumber": {strconv.FormatInt(job.Last, 10)}, "content": {"id-only"}}
+	raw, err := w.config.Server.Read(ctx, job.Subscription+"/$events?"+query.Encode())
+	if err != nil {
+		return explain("the missed events", err)
+	}
+	told, err := subscription.Read(raw)
+	if err != nil {
+		return err
+	}
+	if int64(len(told.Focus)) < job.Last-job.First+1 {
+		return errors.New("the server tells of fewer events than were missed")
+	}
+	for _, focus := range told.Focus {
+		name, version, _ := strings.Cut(focus, "/_history/")
+		if !isDocument(name) {
+			continue
+		}
+		if err := w.config.Queue.Add(ctx, queue.Job{Document: name, Version: version, Source: "events"}); err != nil {
+			return explainFound(err)
+		}
+	}
+	return nil
+}
+
+// isDocument reports whether a name is of what may hold a note.
+func isDocument(name string) bool {
+	resourceType, _, _ := strings.Cut(name, "/")
+	return resourceType == string(fhir.DocumentReference) || resourceType == string(fhir.DiagnosticReport)
 }
 
 // Timer is the source of catch-ups that are asked for from time to time.

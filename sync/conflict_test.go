@@ -3,9 +3,9 @@ package sync_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"charthand/fhir/client"
 	"charthand/queue"
@@ -128,7 +128,7 @@ func TestReplacedMeanwhile(t *testing.T) {
 func TestWhatHoldsNoNote(t *testing.T) {
 	m, q := newMemory(), &found{state: map[string]string{}}
 	m.document = `{"resourceType":"DiagnosticReport","id":"1","meta":{"versionId":"1"},"status":"final","code":{"text":"x"}}`
-	w := newWorker(t, m, result{err: errors.New("read")}, true)
+	w := newWorker(t, m, result{err: context.DeadlineExceeded}, true)
 	if err := w.Handle(t.Context(), queue.Job{Document: "DiagnosticReport/1"}); err != nil {
 		t.Errorf("a report without a note: %v", err)
 	}
@@ -150,4 +150,38 @@ func (f forbidding) Search(ctx context.Context, query string, each func(client.F
 		return &client.StatusError{Status: 403}
 	}
 	return f.memory.Search(ctx, query, each)
+}
+
+// Missed events are asked for where the server can tell of them, and searched for where it does not tell of all.
+func TestMissedEvents(t *testing.T) {
+	const two = `{"resourceType":"Bundle","type":"history","entry":[{"resource":{"resourceType":"Parameters","parameter":[{"name":"subscription","valueReference":{"reference":"Subscription/7"}},
+		{"name":"type","valueCode":"query-event"},{"name":"notification-event","part":[{"name":"event-number","valueString":"5"},{"name":"focus","valueReference":{"reference":"DocumentReference/1/_history/2"}}]},
+		{"name":"notification-event","part":[{"name":"event-number","valueString":"6"},{"name":"focus","valueReference":{"reference":"Patient/1"}}]}]}}]}`
+	for name, test := range map[string]struct {
+		can    bool
+		answer string
+		last   int64
+		jobs   []string
+	}{
+		"told":                   {true, two, 6, []string{"DocumentReference/1|2"}},
+		"not all of them":        {true, two, 7, []string{"DocumentReference/9|1"}},
+		"nothing":                {true, `{}`, 6, []string{"DocumentReference/9|1"}},
+		"a server that does not": {false, two, 6, []string{"DocumentReference/9|1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, q := newMemory(), &found{state: map[string]string{"watermark.DocumentReference_": "2026-01-01T09:00:00Z"}}
+			m.document = test.answer
+			m.found = map[string][]json.RawMessage{"DocumentReference?_lastUpdated": {json.RawMessage(`{"resourceType":"DocumentReference","id":"9","meta":{"versionId":"1","lastUpdated":"2026-01-01T09:00:01Z"}}`)}}
+			w, err := sync.New(sync.Config{Server: m, Extractor: result{}, Queue: q, Criteria: []string{"DocumentReference?"}, Events: test.can})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Handle(t.Context(), queue.Job{CatchUp: true, Added: time.Now(), Subscription: "Subscription/7", First: 5, Last: test.last}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.jobs, q.jobs); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }

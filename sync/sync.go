@@ -57,6 +57,8 @@ type Config struct {
 	Criteria []string
 	// Tag marks documents that have been read, on the server; nil for no mark.
 	Tag *Tag
+	// Events says that the server has the operation $events of a Subscription, and so can tell which events were missed.
+	Events bool
 	// Transactions says that the server does transactions; else each resource is written by itself.
 	Transactions bool
 	// Logger takes a record for each job, without anything of a note. By default nothing is logged.

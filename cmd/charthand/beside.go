@@ -143,8 +143,9 @@ func newBeside(ctx context.Context, in *settings, data dataFlags, extractor *ext
 		return nil, err
 	}
 	b := &beside{queue: q, workers: cmp.Or(in.Sync.Workers, runtime.GOMAXPROCS(0)), every: every, logger: logger}
+	transactions, events := capabilities(ctx, fhirServer)
 	b.worker, err = besides.New(besides.Config{
-		Server: fhirServer, Extractor: extractor, Queue: q, Criteria: in.Sync.Criteria, Tag: in.Sync.Tag, Transactions: transactions(ctx, fhirServer), Logger: logger,
+		Server: fhirServer, Extractor: extractor, Queue: q, Criteria: in.Sync.Criteria, Tag: in.Sync.Tag, Transactions: transactions, Events: events, Logger: logger,
 	})
 	if err != nil {
 		q.Close()
@@ -153,8 +154,9 @@ func newBeside(ctx context.Context, in *settings, data dataFlags, extractor *ext
 	return b, nil
 }
 
-// transactions asks the server whether it does transactions; one that does not answer is taken to.
-func transactions(ctx context.Context, fhirServer *client.Client) bool {
+// capabilities asks the server whether it does transactions, and whether it tells of missed events; one that does not answer is taken to do the
+// first.
+func capabilities(ctx context.Context, fhirServer *client.Client) (transactions, events bool) {
 	raw, err := fhirServer.Read(ctx, "metadata")
 	var statement struct {
 		Rest []struct {
@@ -162,19 +164,28 @@ func transactions(ctx context.Context, fhirServer *client.Client) bool {
 			Interaction []struct {
 				Code string `json:"code"`
 			} `json:"interaction"`
+			Resource []struct {
+				Type      string `json:"type"`
+				Operation []struct {
+					Name string `json:"name"`
+				} `json:"operation"`
+			} `json:"resource"`
 		} `json:"rest"`
 	}
 	if err != nil || json.Unmarshal(raw, &statement) != nil {
-		return true
+		return true, false
 	}
 	for _, rest := range statement.Rest {
 		for _, interaction := range rest.Interaction {
-			if rest.Mode == "server" && interaction.Code == "transaction" {
-				return true
+			transactions = transactions || rest.Mode == "server" && interaction.Code == "transaction"
+		}
+		for _, resource := range rest.Resource {
+			for _, operation := range resource.Operation {
+				events = events || resource.Type == "Subscription" && strings.TrimPrefix(operation.Name, "$") == "events"
 			}
 		}
 	}
-	return false
+	return transactions, events
 }
 
 // run works until the context ends, and closes the queue.
