@@ -58,6 +58,7 @@ fuzz: native ## fuzz every decoder for FUZZTIME (60s)
 .PHONY: bench
 bench: build train-env ## time charthand: its decoders, its whole path, as a server, and beside Hugging Face's pipeline and hugot (about ten minutes)
 	go test ./note ./note/pdf -run '^$$' -bench Decode
+	go test ./queue -run '^$$' -bench Queue -benchtime 500x
 	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench WholePath -benchtime 200x
 	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench Mapping -benchtime 2000x
 	CHARTHAND_DATA=$(DATA) go test ./cmd/charthand -run '^$$' -bench Serve -benchtime 1x

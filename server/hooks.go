@@ -121,8 +121,8 @@ func (s *Server) notified(c *gin.Context, body []byte) (jobs []queue.Job, after 
 		name, version, _ := strings.Cut(focus, "/_history/")
 		jobs = append(jobs, documents(queue.Job{Document: name, Version: version})...)
 	}
-	missed, any := s.counted(c, notification)
-	if any || notification.Kind == subscription.Event && len(notification.Focus) == 0 {
+	missed, some := s.counted(c, notification)
+	if some || notification.Kind == subscription.Event && len(notification.Focus) == 0 {
 		jobs = append(jobs, missed)
 	}
 	return jobs, func() { s.count(c, notification) }, nil
@@ -155,7 +155,7 @@ func eventsKey(c *gin.Context, n *subscription.Notification) string {
 
 // counted reports whether events were missed before this notification, and gives the job that finds them: the server has counted more than have
 // come. A count that begins anew, as after a restart of the server, may hide some.
-func (s *Server) counted(c *gin.Context, n *subscription.Notification) (missed queue.Job, any bool) {
+func (s *Server) counted(c *gin.Context, n *subscription.Notification) (missed queue.Job, some bool) {
 	missed = queue.Job{CatchUp: true}
 	if n.Events < 0 || !hookName.MatchString(strings.ReplaceAll(n.Subscription, "/", "_")) {
 		return missed, false

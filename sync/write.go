@@ -91,7 +91,7 @@ func (w *Worker) write(ctx context.Context, bundle *fhir.Bundle) (*outcome, erro
 	}
 	// Also where not all could be written: what has been is found again by its Provenance.
 	for _, entry := range last {
-		if entry, any := b.withoutRefused(entry); any {
+		if entry, left := b.withoutRefused(entry); left {
 			if err := b.each(ctx, []fhir.Entry{entry}); err != nil {
 				return nil, cmp.Or(failed, err)
 			}

@@ -42,7 +42,7 @@ func (c *backfillCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer fhirServer.Close()
-	q, err := c.dataFlags.open(ctx)
+	q, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (c *backfillCommand) Run(ctx context.Context, s streams) error {
 		}
 		name := fhir.NameOf(raw)
 		if name == "" || json.Unmarshal(raw, &resource) != nil {
-			return nil
+			return nil //nolint:nilerr // it has no name
 		}
 		select {
 		case <-ctx.Done():

@@ -59,7 +59,7 @@ type secretFlag struct {
 }
 
 // hookSecretVariable is the environment variable with the secret.
-const hookSecretVariable = "CHARTHAND_HOOK_SECRET" //nolint:gosec // its name
+const hookSecretVariable = "CHARTHAND_HOOK_SECRET"
 
 func (f secretFlag) read() (string, error) {
 	if f.SecretFile == "" {

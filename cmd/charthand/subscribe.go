@@ -54,7 +54,7 @@ const waitTime = 2 * time.Minute
 
 // Run implements the command.
 func (c *subscribeCommand) Run(ctx context.Context, s streams) error {
-	hookSecret, err := c.secretFlag.read()
+	hookSecret, err := c.read()
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c *subscribeCommand) Run(ctx context.Context, s streams) error {
 	if made.ID == "" {
 		made.ID = path.Base(idOf(answer))
 	}
-	status := ""
+	var status string
 	for begun := time.Now(); ; {
 		raw, err := fhirServer.Read(ctx, "Subscription/"+made.ID)
 		if err != nil {
@@ -106,13 +106,13 @@ func (c *subscribeCommand) Run(ctx context.Context, s streams) error {
 		}
 		status = now.Status
 		if status == "error" || status == "off" {
-			return fmt.Errorf("Subscription/%s is %s: %s", made.ID, status, now.Error) //nolint:revive,staticcheck // a resource's name
+			return fmt.Errorf("Subscription/%s is %s: %s", made.ID, status, now.Error) //nolint:staticcheck // a resource's name
 		}
 		if status == "active" || !c.Wait {
 			break
 		}
 		if time.Since(begun) > waitTime {
-			return fmt.Errorf("Subscription/%s is still %s", made.ID, status) //nolint:revive,staticcheck // a resource's name
+			return fmt.Errorf("Subscription/%s is still %s", made.ID, status) //nolint:staticcheck // a resource's name
 		}
 		select {
 		case <-ctx.Done():
@@ -126,7 +126,7 @@ func (c *subscribeCommand) Run(ctx context.Context, s streams) error {
 
 // begin sets the watermarks from which documents are searched for.
 func (c *subscribeCommand) begin(ctx context.Context, in *settings, fhirServer *client.Client) error {
-	q, err := c.dataFlags.open(ctx)
+	q, err := c.open(ctx)
 	if err != nil {
 		return err
 	}

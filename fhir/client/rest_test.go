@@ -114,7 +114,7 @@ func TestBreaker(t *testing.T) {
 // Who waits no more says nothing of the server.
 func TestBreakerAndCancelled(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
-	c, script := serve(t, client.Config{}, func(w http.ResponseWriter, r *http.Request) {
+	c, script := serve(t, client.Config{}, func(_ http.ResponseWriter, r *http.Request) {
 		end()
 		<-r.Context().Done()
 	}, status(200, `{}`))

@@ -41,7 +41,7 @@ func Start(t testing.TB, folder, port string, options ...string) *Server {
 	}
 	_, here, _, _ := runtime.Caller(0)
 	arguments := append([]string{filepath.Join(filepath.Dir(here), "run.sh"), filepath.Join(cache, "charthand"), folder, port, "--until-eof"}, options...)
-	s := &Server{command: exec.Command("bash", arguments...)}
+	s := &Server{command: exec.Command("bash", arguments...)} //nolint:gosec,noctx // of the tests, which stop it
 	if os.Getenv(Variable) == "verbose" {
 		s.command.Stderr = os.Stderr
 	}
