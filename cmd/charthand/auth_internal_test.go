@@ -200,13 +200,19 @@ func TestTokensBesideHAPI(t *testing.T) {
 	readAll()
 	g.change(func() { clear(g.valid); g.refuses = true }) // revoked, and none are given
 	write()
-	before := g.denied
+	before := 0
+	g.change(func() { before = g.denied })
 	s.eventually("charthand is denied", func() bool {
 		g.mutex.Lock()
 		defer g.mutex.Unlock()
 		return g.denied > before
 	})
-	g.change(func() { g.refuses, g.told, g.lives = false, time.Hour, time.Second }) // then tokens that end sooner than is told
+	g.change(func() { g.refuses, g.lives = false, 200*time.Millisecond }) // tokens that end sooner than is told
+	write()
+	readAll()
+	g.change(func() { clear(g.valid); g.told, g.lives = time.Second, time.Second })
+	issued := 0
+	g.change(func() { issued = g.issued })
 	write()
 	readAll()
 	if got, want := s.facts(), slices.Repeat([]string{"Condition asthma unconfirmed"}, len(documents)); !slices.Equal(got, want) {
@@ -216,7 +222,12 @@ func TestTokensBesideHAPI(t *testing.T) {
 	if strings.Contains(out, "dead") {
 		t.Errorf("dead letters:\n%s", out)
 	}
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
 	t.Logf("%d tokens, %d requests denied", g.issued, g.denied)
+	if issued < 4 || g.issued == issued {
+		t.Errorf("%d tokens, %d before the last notes: none ended", g.issued, issued)
+	}
 }
 
 // The ways to show a server who asks are checked before anything begins.

@@ -253,6 +253,19 @@ func TestLifeOnHAPI(t *testing.T) {
 	// Withdrawn: all that is charthand's is taken back.
 	put(strings.Replace(s.note("Has asthma. Takes lisinopril.", ""), `"current"`, `"entered-in-error"`, 1))
 	becomes("Condition asthma entered-in-error", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril entered-in-error")
+	// Replaced: the new note speaks for the old one, also where that is told of again.
+	s.patient = s.create("Patient", `{"resourceType":"Patient"}`)
+	old := s.create("DocumentReference", s.note("Has gout. Has asthma.", ""))
+	s.read(old)
+	s.create("DocumentReference", s.note("Has gout.", `"relatesTo":[{"code":"replaces","target":{"reference":"`+old+`"}}],`))
+	becomes("Condition asthma entered-in-error", "Condition gout unconfirmed")
+	document = old
+	put(s.note("Has gout. Has asthma. Has pneumonia.", ""))
+	s.eventually("an empty queue", func() bool {
+		out, _, _ := s.charthand("queue", "list", "--data", s.data)
+		return !strings.Contains(out, old)
+	})
+	becomes("Condition asthma entered-in-error", "Condition gout unconfirmed")
 }
 
 // A note that nothing can be made of is a dead letter with its reason, and the others go on; hooks want their secret.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,7 +124,7 @@ func newCluster(t *testing.T) *cluster {
 // worker starts charthand on one processor.
 func (c *cluster) worker(s *sink, processor int) *exec.Cmd {
 	c.t.Helper()
-	site := save(c.t, "site.yaml", "sync: { workers: 1, every: 1h, criteria: ['Basic?'] }\n")
+	site := save(c.t, "site.yaml", "sync: { workers: 1, every: 1h, criteria: ['DocumentReference?type=none'] }\n")
 	arguments := []string{filepath.Join("..", "..", "bin", "charthand"), "serve", "--listen", "127.0.0.1:0", "--fhir-base", s.URL + "/fhir", "--nats-url", c.url, "--config", site}
 	if _, err := exec.LookPath("taskset"); err == nil {
 		arguments = append([]string{"taskset", "-c", strconv.Itoa(processor % runtime.NumCPU())}, arguments...)
@@ -244,15 +245,17 @@ func TestTwoWorkersOnNATS(t *testing.T) {
 		}
 		return perSecond, timePerNote
 	}
-	best := 0.0
-	for try := range 3 {
+	var gain, cost []float64
+	for try := range 5 { // the medians count: machines have moods
 		one, oneTime := measure(fmt.Sprint("one", try), 1)
 		two, twoTime := measure(fmt.Sprint("two", try), 2)
 		t.Logf("one worker %.1f notes/s, two %.1f: %.2f times as many; processor time a note %.2f times as much", one, two, two/one, twoTime/oneTime)
-		if two/one >= 1.5 && twoTime/oneTime <= 1.1 {
-			return
-		}
-		best = max(best, two/one)
+		gain, cost = append(gain, two/one), append(cost, twoTime/oneTime)
 	}
-	t.Errorf("two workers do %.2f times as much as one at the best", best)
+	slices.Sort(gain)
+	slices.Sort(cost)
+	t.Logf("medians: %.2f times as many notes, %.2f times the processor time a note", gain[2], cost[2])
+	if gain[2] < 1.5 || cost[2] > 1.1 {
+		t.Error("expected 1.5 times as many notes at the least, and 1.1 times the processor time a note at the most")
+	}
 }
