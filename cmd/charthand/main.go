@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	parser, err := kong.New(&commands{},
 		kong.Name("charthand"),
 		kong.Description("Reads clinical notes (FHIR DocumentReference, DiagnosticReport) and gives back what they say as FHIR resources. "+
-			"Everything happens on this machine: nothing of a note is sent anywhere."),
+			"Everything happens on this machine: what a note says goes to nobody but the FHIR server that you name."),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
