@@ -106,7 +106,7 @@ test-integration: build ## pass the tests beside a real HAPI FHIR server and a r
 	CHARTHAND_INTEGRATION=1 go test ./cmd/charthand -run 'HAPI|NATS' -count 1 -timeout 20m
 
 .PHONY: soak
-soak: build ## 500 notes beside a real HAPI FHIR server while charthand is killed 20 times (about ten minutes)
+soak: build ## 500 notes beside a real HAPI FHIR server while charthand is killed 20 times, and two workers compared with one (about five minutes)
 	@partners/hapi/run.sh --build-only $(CACHE)
 	CHARTHAND_INTEGRATION=1 CHARTHAND_SOAK=1 go test ./cmd/charthand -run 'KilledBesideHAPI|TwoWorkersOnNATS' -count 1 -v -timeout 60m
 
