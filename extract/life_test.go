@@ -245,6 +245,29 @@ func TestLife(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("a fact that the server did not take at first joins the others", func(t *testing.T) {
+		s := written()
+		gout := s.called("gout")
+		for reference, r := range s.held {
+			if targets, ok := r["target"].([]any); ok {
+				s.held[reference]["target"] = slices.DeleteFunc(targets, func(target any) bool { return at(target, "reference") == gout })
+			}
+		}
+		delete(s.held, gout)
+		for range 2 {
+			s.run(bundleOf(t, e, s.with(document("n1", "1", firstVersion, nil))))
+		}
+		if diff := cmp.Diff(first, s.states()); diff != "" {
+			t.Fatal(diff)
+		}
+		if n := len(s.held); n != len(written().held)+1 { // a Provenance for it
+			t.Errorf("%d resources", n)
+		}
+		s.run(bundleOf(t, e, s.with(document("n1", "2", "Admitted with pneumonia.", map[string]any{"docStatus": "amended"}))))
+		if got := s.states()["gout"]; got != "entered-in-error" {
+			t.Errorf("said no more, gout is %q", got)
+		}
+	})
 	t.Run("amended", func(t *testing.T) {
 		s := written()
 		request := s.with(document("n1", "2", "Admitted with pneumonia. Started on ceftriaxone. She had an appendectomy in 2011.", map[string]any{"docStatus": "amended"}))

@@ -123,6 +123,7 @@ func TestUsage(t *testing.T) {
 		"missing model":   {[]string{"extract", "--model", "nowhere", "-"}, exitUsage, "tokenizer.json: missing"},
 		"small window":    {[]string{"annotate", "--window", "3", "-"}, exitUsage, "a window of 3 tokens"},
 		"both forms":      {[]string{"annotate", "--ndjson", "--document", "-"}, exitUsage, "exclude"},
+		"written twice":   {[]string{"serve", "--fhir-base", "http://localhost:1/fhir", "--write", "post"}, exitUsage, "would be written twice"},
 		"no such address": {[]string{"serve", "--listen", "256.0.0.1:1"}, exitUsage, "256.0.0.1"},
 	} {
 		out, messages, code := program(t, "", test.args...)
