@@ -196,6 +196,8 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	}
 	resources := w.resources(facts, known)
 	written := Counts{}
+	// What is written beside facts of an earlier run is told of by a Provenance of its own: that run's is not changed any more.
+	var fresh []string
 	for i, f := range facts {
 		earlier, held := known[f.id]
 		if held && !earlier.Ours {
@@ -208,6 +210,9 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 		switch {
 		case !held:
 			m.add(bundle, string(f.resource), f.id, m.byIdentifier(f.id), made, header)
+			if len(known) > 0 {
+				fresh = append(fresh, f.id)
+			}
 		case unchanged:
 			lived.Add(fhir.SeverityInformation, fhir.CodeInformational, "", fmt.Sprintf("%s/%s: unchanged", earlier.Type, earlier.ID))
 			targets = append(targets, fhir.Reference{Reference: earlier.Type + "/" + earlier.ID})
@@ -225,13 +230,6 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	activity := operationCreate
 	if len(known) > 0 || document.Replaces != nil {
 		activity = operationUpdate
-	}
-	// What is written beside facts of an earlier run is told of by a Provenance of its own: that run's is not changed any more.
-	var fresh []string
-	for _, f := range facts {
-		if _, held := known[f.id]; !held && len(known) > 0 {
-			fresh = append(fresh, f.id)
-		}
 	}
 	m.addProvenance(bundle, n.source, activity, deviceID, targets, fresh...)
 	if len(retracted) > 0 {

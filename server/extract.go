@@ -39,14 +39,8 @@ func (s *Server) extract(c *gin.Context) {
 		s.tooLarge(c)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.config.MaxBody))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			s.tooLarge(c)
-			return
-		}
-		s.fail(c, http.StatusBadRequest, fhir.CodeStructure, "the body did not arrive whole")
+	body, whole := s.body(c)
+	if !whole {
 		return
 	}
 	answer, err := s.work(c, body)
@@ -61,6 +55,19 @@ func (s *Server) extract(c *gin.Context) {
 	// Not every writer knows deadlines; those of a real connection do.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTimeout))
 	c.Data(http.StatusOK, fhirJSON, answer)
+}
+
+// body reads the body of a request; where it is too large or not whole, it has answered so.
+func (s *Server) body(c *gin.Context) (body []byte, whole bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.config.MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		s.tooLarge(c)
+	case err != nil:
+		s.fail(c, http.StatusBadRequest, fhir.CodeStructure, "the body did not arrive whole")
+	}
+	return body, err == nil
 }
 
 // enter takes a place if one is free at once.

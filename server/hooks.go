@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -54,14 +52,8 @@ func (s *Server) hook(c *gin.Context) {
 		s.fail(c, http.StatusUnauthorized, fhir.CodeSecurity, "the notification does not carry the secret of this hook")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.config.MaxBody))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			s.tooLarge(c)
-			return
-		}
-		s.fail(c, http.StatusBadRequest, fhir.CodeStructure, "the body did not arrive whole")
+	body, whole := s.body(c)
+	if !whole {
 		return
 	}
 	jobs, after, err := s.notified(c, body)
@@ -130,22 +122,15 @@ func (s *Server) notified(c *gin.Context, body []byte) (jobs []queue.Job, after 
 
 // documents gives a job, if it is of a document that may hold a note.
 func documents(job queue.Job) []queue.Job {
-	resourceType, _, _ := strings.Cut(job.Document, "/")
-	switch fhir.DocumentType(resourceType) {
-	case fhir.DocumentReference, fhir.DiagnosticReport:
-		return []queue.Job{job}
+	if !fhir.IsDocument(job.Document) {
+		return nil
 	}
-	return nil
+	return []queue.Job{job}
 }
 
 func nameAndVersion(body []byte) queue.Job {
-	var resource struct {
-		Meta struct {
-			VersionID string `json:"versionId"`
-		} `json:"meta"`
-	}
-	_ = json.Unmarshal(body, &resource) // what is no resource has no name
-	return queue.Job{Document: fhir.NameOf(body), Version: resource.Meta.VersionID}
+	head, _ := fhir.ReadHead(body) // what is no resource has no version
+	return queue.Job{Document: fhir.NameOf(body), Version: head.Meta.VersionID}
 }
 
 // eventsKey names the count of a subscription's events.

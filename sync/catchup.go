@@ -25,23 +25,13 @@ const beginning = "1970-01-01T00:00:00Z"
 // errEnough ends a search that has found what it looked for.
 var errEnough = errors.New("enough")
 
-// CatchUp finds the documents that are new on the server since the last catch-up, and adds a job for each. The first has nothing to find: from
-// its time on, by the server's own clock, nothing is missed.
-func (w *Worker) CatchUp(ctx context.Context) error {
+// catchUpFor does a job: it finds the documents that are new on the server since the last catch-up, and adds a job for each, unless another one
+// has begun since it was asked for. The first has nothing to find: from its time on, by the server's own clock, nothing is missed. A failure is
+// the job's only where it may pass, and no timer asks again.
+func (w *Worker) catchUpFor(ctx context.Context, job queue.Job) error {
 	if w.config.Queue == nil {
 		return refused{"nothing is caught up without a queue"}
 	}
-	unlock, err := w.documents.lock(ctx, "catch-up")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return w.catchUpAll(ctx)
-}
-
-// catchUpFor does a job, unless another catch-up has begun since it was asked for. A failure is the job's only where it may pass, and no timer
-// asks again.
-func (w *Worker) catchUpFor(ctx context.Context, job queue.Job) error {
 	unlock, err := w.documents.lock(ctx, "catch-up")
 	if err != nil {
 		return err
@@ -81,7 +71,7 @@ func (w *Worker) missed(ctx context.Context, job queue.Job) error {
 	}
 	for _, focus := range told.Focus {
 		name, version, _ := strings.Cut(focus, "/_history/")
-		if !isDocument(name) {
+		if !fhir.IsDocument(name) {
 			continue
 		}
 		if err := w.config.Queue.Add(ctx, queue.Job{Document: name, Version: version, Source: "events"}); err != nil {
@@ -89,12 +79,6 @@ func (w *Worker) missed(ctx context.Context, job queue.Job) error {
 		}
 	}
 	return nil
-}
-
-// isDocument reports whether a name is of what may hold a note.
-func isDocument(name string) bool {
-	resourceType, _, _ := strings.Cut(name, "/")
-	return resourceType == string(fhir.DocumentReference) || resourceType == string(fhir.DiagnosticReport)
 }
 
 // Timer is the source of catch-ups that are asked for from time to time.
@@ -166,13 +150,8 @@ func with(criteria, parameters string) string {
 }
 
 func lastUpdated(resource json.RawMessage) string {
-	var r struct {
-		Meta struct {
-			LastUpdated string `json:"lastUpdated"`
-		} `json:"meta"`
-	}
-	_ = json.Unmarshal(resource, &r) // what has no meta has no time
-	return r.Meta.LastUpdated
+	head, _ := fhir.ReadHead(resource) // what has no meta has no time
+	return head.Meta.LastUpdated
 }
 
 func (w *Worker) catchUp(ctx context.Context, criteria string) error {

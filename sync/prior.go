@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"charthand/fhir"
@@ -21,10 +22,10 @@ const (
 
 var errTooMany = errors.New("more earlier facts than can be looked at")
 
-// beside finds what the server holds beside a document: those that it replaces and that replace it, the facts that were made of them, and every
-// Provenance of these.
-func (w *Worker) beside(ctx context.Context, document *fhir.Document, raw json.RawMessage) (*fhir.Beside, error) {
-	resources := []json.RawMessage{raw}
+// beside finds what the server holds beside a document, and adds it to what is known: the documents that it replaces, the facts that were made of
+// them, and every Provenance of these.
+func (w *Worker) beside(ctx context.Context, document *fhir.Document, known []json.RawMessage) (*fhir.Beside, error) {
+	resources := slices.Clone(known)
 	chain := []string{document.Name()}
 	for at := document; at.Replaces != nil && len(chain) < maxChain; {
 		replaced, err := w.replaced(ctx, at.Replaces)
@@ -36,17 +37,12 @@ func (w *Worker) beside(ctx context.Context, document *fhir.Document, raw json.R
 		}
 		resources = append(resources, replaced)
 		read, err := fhir.ReadDocuments(replaced)
-		if err != nil || contains(chain, read[0].Name()) {
+		if err != nil || slices.Contains(chain, read[0].Name()) {
 			break
 		}
 		at = read[0]
 		chain = append(chain, at.Name())
 	}
-	related, err := w.related(ctx, document)
-	if err != nil {
-		return nil, err
-	}
-	resources = append(resources, related...)
 	facts := map[string]json.RawMessage{}
 	for _, name := range chain {
 		found, err := w.search(ctx, "Provenance?entity="+url.QueryEscape(name)+"&_include=Provenance:target")
@@ -54,7 +50,7 @@ func (w *Worker) beside(ctx context.Context, document *fhir.Document, raw json.R
 			return nil, err
 		}
 		for _, resource := range found {
-			if name := fhir.NameOf(resource); name != "" && !strings.HasPrefix(name, "Provenance/") && !contains(chain, name) {
+			if name := fhir.NameOf(resource); name != "" && !strings.HasPrefix(name, "Provenance/") && !slices.Contains(chain, name) {
 				facts[name] = resource
 			}
 		}
@@ -91,7 +87,7 @@ func (w *Worker) related(ctx context.Context, document *fhir.Document) ([]json.R
 
 // replacements names the documents among some that speak, and replace a document.
 func replacements(document *fhir.Document, among []json.RawMessage) (names []string) {
-	beside := fhir.NewBeside(append([]json.RawMessage{}, among...))
+	beside := fhir.NewBeside(among)
 	for _, raw := range among {
 		read, err := fhir.ReadDocuments(raw)
 		if err != nil || read[0].Standing != fhir.Current || read[0].Replaces == nil {
@@ -103,15 +99,6 @@ func replacements(document *fhir.Document, among []json.RawMessage) (names []str
 		}
 	}
 	return names
-}
-
-func contains(list []string, name string) bool {
-	for _, one := range list {
-		if one == name {
-			return true
-		}
-	}
-	return false
 }
 
 // unique gives each resource once: a Provenance is found by its entity and by its targets.

@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -176,13 +174,8 @@ func (w *Worker) version(ctx context.Context, name string) (string, error) {
 }
 
 func versionOf(raw json.RawMessage) string {
-	var resource struct {
-		Meta struct {
-			VersionID string `json:"versionId"`
-		} `json:"meta"`
-	}
-	_ = json.Unmarshal(raw, &resource) // what has no meta has no version
-	return resource.Meta.VersionID
+	head, _ := fhir.ReadHead(raw) // what has no meta has no version
+	return head.Meta.VersionID
 }
 
 // once reads a document and writes what it says, and gives the version that it has read.
@@ -203,12 +196,17 @@ func (w *Worker) once(ctx context.Context, job queue.Job) (version string, err e
 	if document.Type == fhir.DiagnosticReport && document.Standing == fhir.Current && len(document.Attachments) == 0 {
 		return version, nil // a report of values, no note
 	}
-	if document.Beside, err = w.beside(ctx, document, raw); err != nil {
+	related, err := w.related(ctx, document)
+	if err != nil {
 		return version, err
 	}
-	if document.Standing == fhir.Current && len(replacements(document, slices.Collect(maps.Values(document.Beside.Resources)))) > 0 {
+	known := append(related, raw)
+	if document.Standing == fhir.Current && len(replacements(document, known)) > 0 {
 		w.config.Logger.Info("skipped", "document", job.Document, "reason", "another document replaces it")
 		return version, nil
+	}
+	if document.Beside, err = w.beside(ctx, document, known); err != nil {
+		return version, err
 	}
 	result, err := w.config.Extractor.Extract(ctx, document)
 	var fault *fhir.Fault

@@ -61,14 +61,10 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		fetcher, err := site.fetcher()
-		if err != nil {
-			return err
-		}
-		defer fetcher.Close()
+		defer site.fetcher.Close()
 		reader := newPDFReader()
 		defer reader.Close()
-		return a.documents(ctx, in, s.err, &extract.Extractor{Decoder: note.Decoder{PDF: reader}, Fetcher: fetcher})
+		return a.documents(ctx, in, s.err, &extract.Extractor{Decoder: note.Decoder{PDF: reader}, Fetcher: site.fetcher})
 	}
 	data, err := io.ReadAll(in)
 	if err != nil {

@@ -65,14 +65,8 @@ func (c *backfillCommand) Run(ctx context.Context, s streams) error {
 	defer pace.Stop()
 	added := 0
 	each := func(raw json.RawMessage) error {
-		var resource struct {
-			Meta struct {
-				VersionID   string `json:"versionId"`
-				LastUpdated string `json:"lastUpdated"`
-			} `json:"meta"`
-		}
-		name := fhir.NameOf(raw)
-		if name == "" || json.Unmarshal(raw, &resource) != nil {
+		head, err := fhir.ReadHead(raw)
+		if err != nil || head.Name() == "" {
 			return nil //nolint:nilerr // it has no name
 		}
 		select {
@@ -80,7 +74,7 @@ func (c *backfillCommand) Run(ctx context.Context, s streams) error {
 			return ctx.Err()
 		case <-pace.C:
 		}
-		if err := c.add(ctx, q, queue.Job{Document: name, Version: resource.Meta.VersionID, Source: "backfill"}); err != nil {
+		if err := c.add(ctx, q, queue.Job{Document: head.Name(), Version: head.Meta.VersionID, Source: "backfill"}); err != nil {
 			return err
 		}
 		added++
@@ -88,7 +82,7 @@ func (c *backfillCommand) Run(ctx context.Context, s streams) error {
 		if c.Export {
 			return nil // its order is the server's: it cannot be gone on with
 		}
-		return q.Keep(ctx, key, resource.Meta.LastUpdated)
+		return q.Keep(ctx, key, head.Meta.LastUpdated)
 	}
 	if c.Export {
 		err = fhirServer.Export(ctx, "DocumentReference,DiagnosticReport", c.Since, each)

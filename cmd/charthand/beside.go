@@ -92,7 +92,7 @@ const defaultEvery = time.Minute
 // checkCriteria says which search is none.
 func (c syncSettings) checkCriteria() error {
 	for _, criteria := range c.Criteria {
-		if resourceType, _, is := strings.Cut(criteria, "?"); !is || resourceType != string(fhir.DocumentReference) && resourceType != string(fhir.DiagnosticReport) {
+		if resourceType, _, is := strings.Cut(criteria, "?"); !is || !fhir.IsDocument(resourceType) {
 			return fmt.Errorf("sync.criteria: %q is no search such as DocumentReference?status=current", criteria)
 		}
 	}
@@ -134,18 +134,14 @@ func newBeside(ctx context.Context, in *settings, data dataFlags, extractor *ext
 	if err != nil {
 		return nil, usageError{err}
 	}
-	fhirServer, err := in.fetcher()
-	if err != nil {
-		return nil, err
-	}
 	q, err := data.openWith(ctx, queue.Config{KeepDone: keepDone, KeepDead: keepDead, Own: true})
 	if err != nil {
 		return nil, err
 	}
 	b := &beside{queue: q, workers: cmp.Or(in.Sync.Workers, runtime.GOMAXPROCS(0)), every: every, logger: logger}
-	transactions, events := capabilities(ctx, fhirServer)
+	transactions, events := capabilities(ctx, in.fetcher)
 	b.worker, err = besides.New(besides.Config{
-		Server: fhirServer, Extractor: extractor, Queue: q, Criteria: in.Sync.Criteria, Tag: in.Sync.Tag, Transactions: transactions, Events: events, Logger: logger,
+		Server: in.fetcher, Extractor: extractor, Queue: q, Criteria: in.Sync.Criteria, Tag: in.Sync.Tag, Transactions: transactions, Events: events, Logger: logger,
 	})
 	if err != nil {
 		q.Close()

@@ -39,6 +39,9 @@ type settings struct {
 	Sync        syncSettings   `yaml:"sync"`
 	Attachments attachments    `yaml:"attachments"`
 	Mapping     *mapping.Rules `yaml:"mapping"`
+
+	// fetcher is what asks the FHIR server, and fetches attachments.
+	fetcher *client.Client
 }
 
 // attachments say where attachments may be fetched from beside the FHIR server, and how much.
@@ -68,8 +71,8 @@ func (in *settings) client() (client.Config, error) {
 	return config, errors.Join(faults...)
 }
 
-// fetcher makes what asks the FHIR server, and fetches attachments.
-func (in *settings) fetcher() (*client.Client, error) {
+// connect makes what asks the FHIR server, and fetches attachments.
+func (in *settings) connect() (*client.Client, error) {
 	config, err := in.client()
 	if err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (f siteFlags) read() (*settings, error) {
 	in.FHIRBase = cmp.Or(f.FHIRBase, in.FHIRBase)
 	in.Attachments.MaxBytes = cmp.Or(in.Attachments.MaxBytes, note.MaxBytes)
 	in.Attachments.Timeout = cmp.Or(in.Attachments.Timeout, client.DefaultTimeout.String())
-	if _, err := in.fetcher(); err != nil {
+	if in.fetcher, err = in.connect(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
 	if _, _, _, err := in.Sync.times(); err != nil {

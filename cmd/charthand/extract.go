@@ -41,7 +41,12 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 	defer model.Close()
 	reader := newPDFReader()
 	defer reader.Close()
-	if r.extractor, err = newExtractor(s, model, recognizer, reader, c.languageFlag, c.siteFlags); err != nil {
+	in, err := c.read()
+	if err != nil {
+		return err
+	}
+	defer in.fetcher.Close()
+	if r.extractor, err = newExtractor(s, model, recognizer, reader, c.languageFlag, in); err != nil {
 		return err
 	}
 	if c.Subject != "" {

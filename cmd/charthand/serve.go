@@ -32,7 +32,12 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	defer model.Close()
 	reader := newPDFReader()
 	defer reader.Close()
-	extractor, err := newExtractor(s, model, recognizer, reader, c.languageFlag, c.siteFlags)
+	in, err := c.siteFlags.read()
+	if err != nil {
+		return err
+	}
+	defer in.fetcher.Close()
+	extractor, err := newExtractor(s, model, recognizer, reader, c.languageFlag, in)
 	if err != nil {
 		return err
 	}
@@ -42,10 +47,6 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		MaxBody:   c.MaxBody,
 		Drain:     c.Drain,
 		Logger:    slog.New(slog.NewJSONHandler(s.err, nil)),
-	}
-	in, err := c.siteFlags.read()
-	if err != nil {
-		return err
 	}
 	if in.FHIRBase != "" {
 		stopBeside, err := c.beside(ctx, in, extractor, &config)

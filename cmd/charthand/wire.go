@@ -69,11 +69,7 @@ func newPDFReader() *pdf.Reader {
 }
 
 // newExtractor wires the line from document to Bundle. What the rules do not know of the model is said on standard error.
-func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, reader *pdf.Reader, language languageFlag, site siteFlags) (*extract.Extractor, error) {
-	in, err := site.read()
-	if err != nil {
-		return nil, err
-	}
+func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, reader *pdf.Reader, language languageFlag, in *settings) (*extract.Extractor, error) {
 	types, _ := labelSchema(model.Labels)
 	mapper, err := mapping.New(mapping.Config{
 		Rules:     in.Mapping,
@@ -97,14 +93,10 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, read
 	if err != nil {
 		return nil, err
 	}
-	fetcher, err := in.fetcher()
-	if err != nil {
-		return nil, err
-	}
 	return &extract.Extractor{
 		Pipeline: append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...),
 		Mapper:   mapper,
 		Decoder:  note.Decoder{PDF: reader},
-		Fetcher:  fetcher,
+		Fetcher:  in.fetcher,
 	}, nil
 }

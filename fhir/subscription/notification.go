@@ -103,17 +103,11 @@ func Read(data []byte) (*Notification, error) {
 
 // nameOf gives the "Type/id" of a resource, with its version where it has one; empty for what is none.
 func nameOf(resource json.RawMessage) string {
-	var head struct {
-		ResourceType string `json:"resourceType"`
-		ID           string `json:"id"`
-		Meta         struct {
-			VersionID string `json:"versionId"`
-		} `json:"meta"`
-	}
-	if json.Unmarshal(resource, &head) != nil || head.ResourceType == "" || head.ID == "" {
+	head, err := fhir.ReadHead(resource)
+	name := head.Name()
+	if err != nil || name == "" {
 		return ""
 	}
-	name := head.ResourceType + "/" + head.ID
 	if head.Meta.VersionID != "" {
 		name += "/_history/" + head.Meta.VersionID
 	}
