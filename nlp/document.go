@@ -44,6 +44,8 @@ type Entity struct {
 	When *when.Expression
 	// Normal is the mention as concepts are compared by: never shown as the note's words.
 	Normal string
+	// Codings are the concepts of code systems that the mention may mean, the best first; nil where none was looked for or found.
+	Codings []Coding
 }
 
 // Experiencer is whose fact it is.
@@ -126,6 +128,8 @@ type Document struct {
 
 	// order is the place of each entity in the list that it was given in; nil where the model found them.
 	order []int
+	// defined are the acronyms that the note defines, with the words that they stand for.
+	defined map[string]string
 }
 
 // NewDocument makes a Document of a text that was written at a moment, the zero time where that is unknown.

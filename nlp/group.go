@@ -29,6 +29,7 @@ var abbreviated = map[Kind]concept.Kind{KindProblem: concept.Problem, KindFamily
 func (g *Group) Annotate(_ context.Context, d *Document) error {
 	acronyms := concept.Acronyms(d.Words)
 	defined := map[string]string{}
+	d.defined = map[string]string{}
 	at := 0
 	for _, a := range acronyms {
 		for at < len(d.Entities) && d.Entities[at].End <= a.Long.Start {
@@ -38,6 +39,7 @@ func (g *Group) Annotate(_ context.Context, d *Document) error {
 		if at < len(d.Entities) && d.Entities[at].Overlaps(a.Long) {
 			long.Kind = abbreviated[d.Entities[at].Kind]
 		}
+		d.defined[d.Text.Body[a.Short.Start:a.Short.End]] = d.Text.Body[a.Long.Start:a.Long.End]
 		defined[d.Text.Body[a.Short.Start:a.Short.End]] = g.normalizer.Normal(d.Words, long, nil)
 	}
 	type key struct {

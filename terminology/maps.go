@@ -1,0 +1,87 @@
+package terminology
+
+import (
+	"slices"
+
+	"charthand/nlp"
+	"charthand/terminology/index"
+	"charthand/terminology/source"
+)
+
+// maps gives what a chosen concept corresponds to in other systems: only where it is one code, and one that may be written.
+func (l *Local) maps(x *index.Index, concept uint32, of nlp.Coding) []nlp.Coding {
+	count := map[string]int{}
+	all := x.Maps(concept)
+	for _, m := range all {
+		count[m.System]++
+	}
+	var list []nlp.Coding
+	for _, m := range all {
+		if count[m.System] != 1 || !l.leadsTo(m.System) {
+			continue
+		}
+		coding := nlp.Coding{System: m.System, Code: m.Code, Score: of.Score, Chosen: true, Mapped: true}
+		if target, known, there := l.find(m.System, m.Code); there {
+			if !known {
+				continue // a code that the imported version does not have
+			}
+			coding.Version, coding.Display = target.version, target.Display
+			coding.Chosen = target.Level != index.Header
+		}
+		list = append(list, coding)
+	}
+	return list
+}
+
+// leadsTo reports whether maps into a system are wanted.
+func (l *Local) leadsTo(system string) bool {
+	if l.config.Maps != nil {
+		return slices.Contains(l.config.Maps, system)
+	}
+	return system == source.ICD10CM || slices.ContainsFunc(l.all(), func(x *index.Index) bool { return x.Meta.System == system })
+}
+
+func (l *Local) all() []*index.Index {
+	list := make([]*index.Index, len(l.finders))
+	for i, f := range l.finders {
+		list[i] = f.Index()
+	}
+	return list
+}
+
+// versioned is a concept of a version of a system.
+type versioned struct {
+	index.Concept
+	version string
+}
+
+// find gives a concept by its code: whether it is known, and whether its system was imported at all.
+func (l *Local) find(system, code string) (concept versioned, known, there bool) {
+	for _, x := range l.all() {
+		if x.Meta.System == system {
+			id, found := x.Find(code)
+			if !found {
+				return versioned{}, false, true
+			}
+			return versioned{x.Concept(id), x.Meta.Version}, true, true
+		}
+	}
+	return versioned{}, false, false
+}
+
+// addMapped adds what was mapped to what was found. Where both name a code of one system, what was found by the mention's own words stands, unless
+// it is not sure and the other is.
+func addMapped(found, mapped []nlp.Coding) []nlp.Coding {
+	for _, m := range mapped {
+		at := slices.IndexFunc(found, func(c nlp.Coding) bool { return c.System == m.System && c.Code == m.Code })
+		taken := slices.ContainsFunc(found, func(c nlp.Coding) bool { return c.System == m.System && c.Chosen })
+		m.Chosen = m.Chosen && !taken
+		switch {
+		case at < 0:
+			found = append(found, m)
+		case m.Chosen:
+			found[at].Chosen, found[at].Mapped, found[at].Score = true, true, max(found[at].Score, m.Score)
+		}
+	}
+	return found
+}

@@ -1,0 +1,58 @@
+package match
+
+import (
+	_ "embed" // the calibration
+	"fmt"
+	"math"
+
+	"charthand/terminology/index"
+
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed calibration.yaml
+var defaultCalibration []byte
+
+// Calibration turns what is known of a match into how probable it is that it is right: a logistic regression over Vector (go run
+// ./terminology/train).
+type Calibration struct {
+	Weights []float64 `yaml:"weights"`
+	// Threshold is the probability from which on a coding is written.
+	Threshold float64 `yaml:"threshold"`
+}
+
+// DefaultCalibration gives the calibration inside the binary.
+func DefaultCalibration() (*Calibration, error) {
+	c := &Calibration{}
+	if err := yaml.UnmarshalWithOptions(defaultCalibration, c, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("calibration: %s", yaml.FormatError(err, false, false))
+	}
+	if want := len((Candidate{}).Vector()); len(c.Weights) != want {
+		return nil, fmt.Errorf("calibration: %d weights, expected %d", len(c.Weights), want)
+	}
+	return c, nil
+}
+
+// Vector is what the calibration looks at.
+func (c Candidate) Vector() []float64 {
+	f := c.Features
+	is := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	return []float64{
+		1, is(f.Plain), is(f.Exact), c.Score, c.Score * c.Score, f.Covered, f.Filled, f.Dice, is(f.Corrected), is(f.Otherwise == 1), is(f.Otherwise == 2),
+		is(f.Type == index.Inclusion), is(f.Type == index.Related), math.Log(float64(max(1, f.Words))), math.Min(f.Gap, 0.3), is(f.Ties > 0), f.Rarest / 10,
+	}
+}
+
+// Probability gives how probable it is that a match is right, 0 to 1.
+func (c *Calibration) Probability(m Candidate) float64 {
+	sum := 0.0
+	for i, x := range m.Vector() {
+		sum += c.Weights[i] * x
+	}
+	return math.Round(1e4/(1+math.Exp(-sum))) / 1e4
+}

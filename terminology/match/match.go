@@ -1,0 +1,489 @@
+// Package match finds the concepts of a code system that a mention names: at once where a name has the same words, else by the words that
+// they share, weighed by how rare they are, misspelled ones among them.
+package match
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"charthand/terminology/index"
+	"charthand/terminology/words"
+)
+
+// Candidate is a concept that a mention may name.
+type Candidate struct {
+	Concept uint32
+	Name    uint32 // that was found
+	// Score is how much of the two is alike, 0 to 1.
+	Score float64
+	// Features are what the score's calibration looks at.
+	Features Features
+}
+
+// Features are what is known of a match.
+type Features struct {
+	Plain     bool    // the same in so many words
+	Exact     bool    // the same words in form
+	Covered   float64 // of the mention's words, by weight
+	Filled    float64 // of the name's words, by weight
+	Dice      float64 // of the letter trigrams of both
+	Corrected bool    // a misspelling was put right
+	Wording   int     // which of the query's
+	Otherwise int     // 0 for one of the mention's own names, 1 for what else it is called first, 2 for others
+	Type      index.TermType
+	Words     int     // of the mention
+	Rarest    float64 // weight of the rarest word that matched
+	Gap       float64 // to the next concept's score
+	Ties      int     // other concepts of the same score
+}
+
+// Finder finds concepts in one index. It is safe for concurrent use.
+type Finder struct {
+	x      *index.Index
+	former *words.Former
+	rules  *Rules
+	pool   sync.Pool // *scratch
+	has    index.Kinds
+	words  []wordFacts // by the number of the word
+	totals []float32   // weight of all words of a name, by name
+}
+
+// wordFacts are what is known of a word of the index.
+type wordFacts struct {
+	weight   float32
+	affirmed uint32 // the word that it denies, noWord for none
+	group    uint8  // of Rules.Opposites, or number
+}
+
+// number is the group of numbers; noWord is no word's number.
+const (
+	number = maxGroups + 1
+	noWord = math.MaxUint32
+)
+
+// NewFinder makes a Finder.
+func NewFinder(x *index.Index, former *words.Former, rules *Rules) *Finder {
+	f := &Finder{x: x, former: former, rules: rules, words: make([]wordFacts, x.Words()), totals: make([]float32, x.Names())}
+	for id := range f.words {
+		word := uint32(id)
+		text := x.WordText(word)
+		f.words[id] = wordFacts{weight: float32(f.weight(text, x.Frequency(word))), group: rules.group(text), affirmed: f.denied(text)}
+	}
+	for id := range f.totals {
+		total := float32(0)
+		x.NameWords(uint32(id), func(word uint32, isOptional bool) bool {
+			total += f.weightIn(word, isOptional)
+			return true
+		})
+		f.totals[id] = total
+	}
+	for concept := range uint32(x.Meta.Concepts) { //nolint:gosec // as above
+		f.has |= x.KindsOf(concept)
+	}
+	f.pool.New = func() any {
+		return &scratch{shared: make([]float32, x.Names()), best: map[uint32]Candidate{}}
+	}
+	return f
+}
+
+// Index is what is searched.
+func (f *Finder) Index() *index.Index { return f.x }
+
+// Has reports whether the index has concepts of some kinds.
+func (f *Finder) Has(kinds index.Kinds) bool { return f.has&kinds != 0 }
+
+// denied gives the word that a word denies, noWord where it denies none.
+func (f *Finder) denied(text string) uint32 {
+	if rest, is := strings.CutPrefix(text, words.Denial); is {
+		if word, found := f.x.Word(rest); found {
+			return word
+		}
+	}
+	return noWord
+}
+
+// weight is the inverse document frequency of a word that some names have. Words that exclude others (“left”) are in many names and decide all
+// the same.
+func (f *Finder) weight(text string, frequency int) float64 {
+	weight := math.Log(float64(f.x.Names()+1) / (float64(frequency) + 0.5))
+	if group := f.rules.group(text); group > 0 && group != number {
+		return max(f.rules.Deciding, weight)
+	}
+	return weight
+}
+
+// weightIn gives the weight of a word in a name.
+func (f *Finder) weightIn(word uint32, isOptional bool) float32 {
+	if isOptional {
+		return f.words[word].weight * float32(f.rules.Optional)
+	}
+	return f.words[word].weight
+}
+
+// scratch is the memory of one search.
+type scratch struct {
+	shared  []float32 // weight of the shared words, by name; 0 but during a search
+	touched []uint32  // names that share a word
+	rank    []uint8   // of each of them, by what it shares
+	names   []uint32
+	top     []scored
+	words   []asked
+	near    []uint32
+	best    map[uint32]Candidate
+}
+
+// scored is a name while names are compared.
+type scored struct {
+	name  uint32
+	score float64
+	Features
+}
+
+// asked is one word of a query.
+type asked struct {
+	text     string
+	weight   float64
+	optional bool
+	modifier bool
+	group    uint8            // of Rules.Opposites
+	affirmed uint32           // the word that it denies, noWord for none
+	ids      [maxNear]uint32  // of the index; several where it is misspelled
+	sureness [maxNear]float64 // of each
+	n        int
+}
+
+// is gives which of the words of the index that it may be a word is, -1 for none.
+func (a *asked) is(word uint32) int {
+	for i := range a.n {
+		if a.ids[i] == word {
+			return i
+		}
+	}
+	return -1
+}
+
+// The bounds of a search.
+const (
+	// maxPostings is how many names are looked at for the words that they share with a mention.
+	maxPostings = 3000
+	// maxCompared is how many names are compared with a mention word by word, maxLettered those whose letters are.
+	maxCompared = 32
+	maxLettered = 8
+	// maxAsked is how many words of a mention are looked at.
+	maxAsked = 24
+	// maxNear is how many words are tried for a misspelled one.
+	maxNear = 3
+)
+
+// Find gives the concepts that a mention may name, the best first, at most n.
+func (f *Finder) Find(q *Query, n int) []Candidate {
+	s := f.pool.Get().(*scratch)
+	defer f.pool.Put(s)
+	clear(s.best)
+	for i := range q.wordings {
+		if f.wording(s, q, i) && i == 0 && len(q.modifiers) == 0 {
+			break // in so many words: no other form of it says it better
+		}
+	}
+	list := make([]Candidate, 0, len(s.best))
+	for _, c := range s.best {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b Candidate) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(f.x.LevelOf(a.Concept), f.x.LevelOf(b.Concept)), cmp.Compare(a.Concept, b.Concept))
+	})
+	list = list[:min(n+1, len(list))]
+	for i := range list {
+		c := &list[i]
+		c.Features.Gap = c.Score
+		if i+1 < len(list) {
+			c.Features.Gap = c.Score - list[i+1].Score
+		}
+		if c.Features.Gap == 0 || i > 0 && list[i-1].Score == c.Score {
+			c.Features.Ties = 1
+		}
+	}
+	return list[:min(n, len(list))]
+}
+
+// wording looks one form of the mention up; it reports whether a name is the same in so many words.
+func (f *Finder) wording(s *scratch, q *Query, at int) bool {
+	w := &q.wordings[at]
+	s.names = f.x.Plain(index.PlainKey(w.plain), s.names[:0])
+	isPlain := len(s.names)
+	s.names = f.x.Exact(w.key, s.names)
+	f.ask(s, q, w.formed)
+	s.top = s.top[:0]
+	sure := false
+	for i, name := range s.names {
+		if f.x.KindsOf(f.x.NameConcept(name))&q.Kinds == 0 || slices.Contains(s.names[:i], name) {
+			continue
+		}
+		score, features := f.compare(s, name)
+		s.top = append(s.top, scored{name, score, features})
+		sure = sure || i < isPlain
+	}
+	if !sure || len(q.modifiers) > 0 {
+		f.gather(s, q.Kinds)
+	}
+	for range maxLettered {
+		t := s.likeliest(f.rules.Floor)
+		if t == nil {
+			break
+		}
+		t.Wording, t.Words, t.Otherwise = at, len(w.formed), w.otherwise
+		named := words.Plain(f.x.Name(t.name))
+		t.Type = f.x.NameType(t.name)
+		if t.Plain = named == w.plain; t.Plain {
+			t.Dice = 1
+		} else {
+			t.Dice = dice(w.trigrams(), trigrams(named))
+		}
+		score := f.rules.final(t.score, t.Features)
+		concept := f.x.NameConcept(t.name)
+		if known, found := s.best[concept]; !found || score > known.Score {
+			s.best[concept] = Candidate{Concept: concept, Name: t.name, Score: score, Features: t.Features}
+		}
+		t.score = 0
+	}
+	return sure
+}
+
+// likeliest gives the name of the highest score above a floor, nil for none.
+func (s *scratch) likeliest(floor float64) *scored {
+	var best *scored
+	for i := range s.top {
+		if t := &s.top[i]; t.score > floor && (best == nil || t.score > best.score || t.score == best.score && t.name < best.name) {
+			best = t
+		}
+	}
+	return best
+}
+
+// ask weighs the words of a query by how rare they are in the index, and finds what misspelled ones may be.
+func (f *Finder) ask(s *scratch, q *Query, formed []words.Word) {
+	s.words = s.words[:0]
+	for _, w := range formed {
+		f.add(s, w, false)
+	}
+	for _, w := range q.modifiers {
+		f.add(s, w, true)
+	}
+}
+
+// add adds a word to those that are asked for.
+func (f *Finder) add(s *scratch, w words.Word, modifier bool) {
+	if len(s.words) == maxAsked {
+		return
+	}
+	for i := range s.words {
+		if s.words[i].text == w.Text {
+			return
+		}
+	}
+	a := asked{text: w.Text, optional: w.Optional, modifier: modifier, group: f.rules.group(w.Text), affirmed: f.denied(w.Text)}
+	if id, found := f.x.Word(w.Text); found {
+		a.ids[0], a.sureness[0], a.n = id, 1, 1
+		a.weight = float64(f.words[id].weight)
+	} else {
+		a.weight = f.weight(w.Text, 0)
+		f.correct(s, &a)
+	}
+	s.words = append(s.words, a)
+}
+
+// correct finds the words that a word may be a misspelling of.
+func (f *Finder) correct(s *scratch, a *asked) {
+	if hasDigit(a.text) {
+		return
+	}
+	s.near = f.x.Near(a.text, s.near[:0])
+	if len(s.near) == 0 {
+		return
+	}
+	slices.Sort(s.near)
+	type guess struct {
+		id       uint32
+		distance int
+	}
+	var list []guess
+	limit := 1
+	if len(a.text) >= 8 {
+		limit = 2
+	}
+	for _, id := range slices.Compact(s.near) {
+		word := f.x.WordText(id)
+		if hasDigit(word) {
+			continue
+		}
+		if d := distance(a.text, word); d <= limit {
+			list = append(list, guess{id, d})
+		}
+	}
+	slices.SortFunc(list, func(x, y guess) int {
+		return cmp.Or(cmp.Compare(x.distance, y.distance), cmp.Compare(f.x.Frequency(y.id), f.x.Frequency(x.id)), cmp.Compare(x.id, y.id))
+	})
+	for _, g := range list[:min(len(list), maxNear)] {
+		a.ids[a.n], a.sureness[a.n] = g.id, f.rules.Corrected/float64(g.distance)
+		a.n++
+	}
+	if a.n > 0 {
+		a.weight = float64(f.words[a.ids[0]].weight)
+	}
+}
+
+func hasDigit(s string) bool {
+	for i := range len(s) {
+		if '0' <= s[i] && s[i] <= '9' {
+			return true
+		}
+	}
+	return false
+}
+
+// gather adds the names that share words with a query to those that are compared: the likeliest of those that have its rarest words.
+func (f *Finder) gather(s *scratch, kinds index.Kinds) {
+	type list struct {
+		id        uint32
+		frequency int
+		weight    float32
+	}
+	lists := make([]list, 0, maxAsked)
+	missing := float32(0)
+	for i := range s.words {
+		a := &s.words[i]
+		if a.modifier {
+			continue
+		}
+		missing += float32(a.weight)
+		for at := range a.n {
+			lists = append(lists, list{a.ids[at], f.x.Frequency(a.ids[at]), float32(a.weight * a.sureness[at])})
+		}
+	}
+	slices.SortFunc(lists, func(a, b list) int { return cmp.Or(a.frequency-b.frequency, cmp.Compare(a.id, b.id)) })
+	s.touched = s.touched[:0]
+	room := maxPostings
+	for i, l := range lists {
+		if l.frequency > room && i > 0 && len(s.touched) > 0 {
+			break
+		}
+		left := 4 * maxPostings // of one list alone
+		f.x.With(l.id, func(name uint32) bool {
+			if s.shared[name] == 0 {
+				s.touched = append(s.touched, name)
+			}
+			s.shared[name] += l.weight
+			left--
+			return left > 0
+		})
+		room -= l.frequency
+	}
+	// The best by what they share; the words that were not looked up are counted when names are compared.
+	const buckets = 256
+	var counts [buckets]int
+	s.rank = s.rank[:0]
+	for _, name := range s.touched {
+		shared := s.shared[name]
+		s.shared[name] = 0
+		whole := max(f.totals[name], shared)
+		rank := uint8(min(buckets-1, shared/(missing+float32(f.rules.More)*(whole-shared))*(buckets-1)))
+		s.rank = append(s.rank, rank)
+		counts[rank]++
+	}
+	least, n := buckets-1, 0
+	for ; least > 0; least-- {
+		if n += counts[least]; n >= maxCompared {
+			break
+		}
+	}
+	compared := 0
+	for i, name := range s.touched {
+		if at := int(s.rank[i]); at < least || at == least && compared >= 2*maxCompared {
+			continue
+		}
+		if f.x.KindsOf(f.x.NameConcept(name))&kinds == 0 || slices.Contains(s.names, name) {
+			continue
+		}
+		compared++
+		score, features := f.compare(s, name)
+		s.top = append(s.top, scored{name, score, features})
+	}
+}
+
+// compare gives how much of a query and a name is alike (Tversky 1977, with words weighed).
+func (f *Finder) compare(s *scratch, name uint32) (float64, Features) {
+	var features Features
+	var met uint32 // bits of s.words
+	shared, more := 0.0, 0.0
+	filled, all := 0.0, 0.0
+	exact, contradicts := true, false
+	var extra opposed
+	f.x.NameWords(name, func(word uint32, isOptional bool) bool {
+		weight := -1.0
+		for i := range s.words {
+			a := &s.words[i]
+			at := a.is(word)
+			if at < 0 {
+				continue
+			}
+			if met&(1<<i) == 0 {
+				met |= 1 << i
+				weight = a.weight * a.sureness[at]
+				features.Corrected = features.Corrected || a.sureness[at] < 1
+				features.Rarest = max(features.Rarest, weight)
+			}
+			break
+		}
+		own := float64(f.weightIn(word, isOptional))
+		all += own
+		if weight >= 0 {
+			filled += own
+			return true
+		}
+		exact = exact && isOptional
+		facts := &f.words[word]
+		extra.add(facts.group)
+		for i := range s.words {
+			a := &s.words[i]
+			contradicts = contradicts || a.affirmed == word || facts.affirmed != noWord && a.is(facts.affirmed) >= 0
+		}
+		more += own
+		return true
+	})
+	missing, asked := 0.0, 0.0
+	var left opposed
+	for i := range s.words {
+		a := &s.words[i]
+		weight := a.weight
+		if a.optional {
+			weight *= f.rules.Optional
+		}
+		isMet := met&(1<<i) != 0
+		if isMet {
+			shared += weight
+		}
+		if a.modifier {
+			continue
+		}
+		asked += weight
+		if isMet {
+			continue
+		}
+		exact = exact && a.optional
+		left.add(a.group)
+		missing += weight
+	}
+	if shared == 0 {
+		return 0, features
+	}
+	features.Exact = exact && !features.Corrected
+	features.Covered, features.Filled = 1-missing/max(asked, 1e-9), filled/max(all, 1e-9)
+	score := shared / (shared + f.rules.Missing*missing + f.rules.More*more)
+	if contradicts || left.against(extra) {
+		score *= f.rules.Opposed
+	}
+	return score, features
+}

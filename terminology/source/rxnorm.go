@@ -1,0 +1,153 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+
+	"charthand/terminology/index"
+)
+
+// RxNorm is the system of RxNorm (https://terminology.hl7.org/RxNorm.html); ATC that of the classes that its full release has too.
+const (
+	RxNorm = "http://www.nlm.nih.gov/research/umls/rxnorm"
+	ATC    = "http://www.whocc.no/atc"
+)
+
+// rxnorm is a release of RxNorm by NLM in RRF, full or prescribable (https://www.nlm.nih.gov/research/umls/rxnorm/docs/techdoc.html).
+var rxnorm = &Format{
+	Kind: "rxnorm", Title: "RxNorm", System: RxNorm, Needed: []string{"RXNCONSO.RRF"},
+	parts: []part{
+		{"RXNSAB.RRF", regexp.MustCompile(`^rxnsab\.rrf$`), readSources},
+		{"RXNCONSO.RRF", regexp.MustCompile(`^rxnconso\.rrf$`), readDrugs},
+		{"RXNREL.RRF", regexp.MustCompile(`^rxnrel\.rrf$`), readDrugRelations},
+	},
+}
+
+// The columns of the files; each line ends in a separator too.
+const (
+	consoColumns = 18
+	relColumns   = 16
+	sabColumns   = 25
+)
+
+// levels are the levels of RxNorm's term types.
+var levels = map[string]index.Level{
+	"IN": index.Ingredient, "MIN": index.Ingredient, "PIN": index.Precise, "BN": index.Brand, "SCDC": index.Component, "SBDC": index.Component,
+	"SCDF": index.Form, "SBDF": index.Form, "SCDG": index.Form, "SBDG": index.Form, "SCDFP": index.Form, "SBDFP": index.Form, "SCDGP": index.Form,
+	"SCD": index.Clinical, "GPCK": index.Clinical, "SBD": index.Branded, "BPCK": index.Branded,
+}
+
+// rrf gives the columns of a line.
+func (in *Input) rrf(line string, count int) ([]string, error) {
+	cut, found := strings.CutSuffix(line, "|")
+	if !found {
+		return nil, in.fault("a line that does not end in |: it was cut off, or is no RRF")
+	}
+	return in.columns(cut, "|", count)
+}
+
+// brandInName is the brand at the end of the name of a branded drug: "furosemide 40 MG Oral Tablet [Lasix]".
+var brandInName = regexp.MustCompile(`^(.+) \[([^\]]+)\]$`)
+
+// strengthInName is where the strength in a name begins.
+var strengthInName = regexp.MustCompile(`\s\d`)
+
+// readDrugs reads the concepts and names: those of RxNorm itself that are not suppressed, and the classes of ATC.
+func readDrugs(_ context.Context, in *Input, add Add) error {
+	say(&in.System, RxNorm)
+	found := false
+	for {
+		line, err := in.next(true)
+		if errors.Is(err, io.EOF) {
+			if !found {
+				return in.fault("no name of RxNorm was found")
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c, err := in.rrf(line, consoColumns)
+		if err != nil {
+			return err
+		}
+		id, language, source, kind, code, name, suppressed := c[0], c[1], c[11], c[12], c[13], c[14], c[16]
+		if source == "ATC" && suppressed == "N" && (kind == "IN" || kind == "RXN_IN") {
+			if err := add(maps(id, ATC, code)); err != nil {
+				return err
+			}
+		}
+		if source != "RXNORM" || language != "ENG" || suppressed != "N" {
+			continue
+		}
+		if level, main := levels[kind]; main {
+			found = true
+			err = add.all(concept(id, index.Drug, level), term(id, index.Preferred, name))
+			if branded := brandInName.FindStringSubmatch(name); err == nil && branded != nil {
+				// People call it by its brand alone.
+				short := branded[2]
+				if at := strengthInName.FindStringIndex(branded[1]); at != nil && !strings.Contains(branded[1], " / ") {
+					short += branded[1][at[0]:]
+				}
+				if short != branded[2] {
+					err = add(term(id, index.Synonym, short))
+				}
+			}
+		} else if kind == "SY" || kind == "TMSY" || kind == "PSN" {
+			err = add(term(id, index.Synonym, name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// upward are the relations from a concept to what it is a more exact form of. RXNREL says them of its second concept.
+var upward = map[string]bool{"has_ingredient": true, "has_precise_ingredient": true, "form_of": true, "tradename_of": true, "consists_of": true, "isa": true, "has_ingredients": true}
+
+// readDrugRelations reads the relations between concepts.
+func readDrugRelations(_ context.Context, in *Input, add Add) error {
+	for {
+		line, err := in.next(true)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c, err := in.rrf(line, relColumns)
+		if err != nil {
+			return err
+		}
+		target, kind, code, relation, source := c[0], c[2], c[4], c[7], c[10]
+		if source != "RXNORM" || kind != "CUI" || !upward[relation] {
+			continue
+		}
+		if err := add(index.Record{Kind: index.IsParent, Code: code, Target: target, Type: index.Related}); err != nil {
+			return err
+		}
+	}
+}
+
+// readSources reads which version of RxNorm this is.
+func readSources(_ context.Context, in *Input, _ Add) error {
+	for {
+		line, err := in.next(true)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c, err := in.rrf(line, sabColumns)
+		if err != nil {
+			return err
+		}
+		if c[3] == "RXNORM" {
+			say(&in.Version, c[6])
+		}
+	}
+}
