@@ -109,7 +109,7 @@ func (w *writer) allergy(f *fact) *resource.AllergyIntolerance {
 		Fact:               w.fact(f, f.first.words),
 		ClinicalStatus:     coded(allergyClinical, f.status.ClinicalStatus),
 		VerificationStatus: coded(allergyVerification, f.status.VerificationStatus),
-		Code:               resource.TextConcept(f.first.words),
+		Code:               w.concept(f),
 		Patient:            w.note.document.Subject,
 		Encounter:          w.note.document.Encounter,
 		RecordedDate:       w.written,
@@ -133,7 +133,7 @@ func (w *writer) allergy(f *fact) *resource.AllergyIntolerance {
 				continue
 			}
 			manifested = append(manifested, e.Normal)
-			reaction := resource.Reaction{Manifestation: []resource.CodeableConcept{{Text: words(w.d.Mention(e))}}}
+			reaction := resource.Reaction{Manifestation: []resource.CodeableConcept{w.coding(AllergyIntolerance, i)}}
 			for _, said := range w.partsOf(i).severities {
 				if degree := w.severityOf(words(w.d.Mention(w.d.Entities[said]))); degree != "" {
 					reaction.Severity = degree

@@ -18,7 +18,7 @@ func (w *writer) condition(f *fact) *resource.Condition {
 		VerificationStatus: coded(conditionVerification, f.status.VerificationStatus),
 		Category:           w.category(f),
 		Severity:           w.severity(f),
-		Code:               resource.TextConcept(f.first.words),
+		Code:               w.concept(f),
 		BodySite:           f.bodySite(),
 		Subject:            w.note.document.Subject,
 		Encounter:          w.note.document.Encounter,
@@ -116,7 +116,10 @@ func (w *writer) family(f *fact) *resource.FamilyMemberHistory {
 	if said := ageAtEnd.FindStringSubmatch(problem); said != nil {
 		problem, age = said[1], said[2]
 	}
-	condition := resource.FamilyCondition{Code: resource.TextConcept(problem)}
+	condition := resource.FamilyCondition{Code: w.concept(f)}
+	if problem != f.first.words {
+		condition.Code = resource.TextConcept(problem)
+	}
 	if age != "" {
 		condition.OnsetAge = measure.NewQuantity(json.Number(age), "a")
 	}

@@ -12,7 +12,7 @@ import (
 func (w *writer) medication(f *fact) *resource.MedicationStatement {
 	r := &resource.MedicationStatement{
 		Status:                    f.status.Status,
-		MedicationCodeableConcept: resource.TextConcept(f.first.words),
+		MedicationCodeableConcept: w.concept(f),
 		Subject:                   w.note.document.Subject,
 		Context:                   w.note.document.Encounter,
 		DateAsserted:              w.written,
@@ -94,7 +94,7 @@ func (w *writer) reasons(f *fact, r *resource.MedicationStatement) {
 			}
 			if name := words(w.d.Mention(e)); !slices.Contains(named, name) {
 				named = append(named, name)
-				r.ReasonCode = append(r.ReasonCode, *resource.TextConcept(name))
+				r.ReasonCode = append(r.ReasonCode, w.coding(Condition, problem))
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 func (w *writer) observation(f *fact) (r *resource.Observation, sign string) {
 	r = &resource.Observation{
 		Status:    f.status.Status,
-		Code:      resource.TextConcept(f.first.words),
+		Code:      w.concept(f),
 		Subject:   w.note.document.Subject,
 		Encounter: w.note.document.Encounter,
 		Note:      w.notes(f),
@@ -42,7 +42,7 @@ func (w *writer) observation(f *fact) (r *resource.Observation, sign string) {
 	switch {
 	case sign != "":
 		r.Category = []resource.CodeableConcept{*coded(observationCategory, "vital-signs")}
-		r.Code.Coding = w.config.Rules.VitalSigns[sign].Codes
+		r.Code.Coding = append(slices.Clone(w.config.Rules.VitalSigns[sign].Codes), r.Code.Coding...)
 	case r.ValueQuantity != nil && w.laboratory[r.ValueQuantity.Code] || r.ValueRange != nil && r.ValueRange.Low != nil && w.laboratory[r.ValueRange.Low.Code]:
 		r.Category = []resource.CodeableConcept{*coded(observationCategory, "laboratory")}
 	}

@@ -6,7 +6,7 @@ import "charthand/mapping/resource"
 func (w *writer) procedure(f *fact) *resource.Procedure {
 	r := &resource.Procedure{
 		Status:    f.status.Status,
-		Code:      resource.TextConcept(f.first.words),
+		Code:      w.concept(f),
 		Subject:   w.note.document.Subject,
 		Encounter: w.note.document.Encounter,
 		BodySite:  f.bodySite(),
@@ -37,7 +37,7 @@ func (w *writer) request(f *fact) *resource.ServiceRequest {
 	r := &resource.ServiceRequest{
 		Status:     f.status.Status,
 		Intent:     "plan",
-		Code:       resource.TextConcept(f.first.words),
+		Code:       w.concept(f),
 		Subject:    w.note.document.Subject,
 		Encounter:  w.note.document.Encounter,
 		AuthoredOn: w.written,

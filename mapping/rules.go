@@ -224,6 +224,7 @@ type Rules struct {
 	LaboratoryUnits   []string                                  `yaml:"laboratoryUnits"`
 	NoAllergies       map[allergy.Category]NoAllergy            `yaml:"noAllergies"`
 	Relatives         map[nlp.Experiencer]string                `yaml:"relatives"`
+	NotCodedWith      map[ResourceType][]string                 `yaml:"notCodedWith"` // code systems
 }
 
 // DefaultRules gives the rules inside the binary.

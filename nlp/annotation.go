@@ -48,6 +48,8 @@ type EntityAnnotation struct {
 	Value   *measure.Value   `json:"value,omitempty"`
 	Sig     *sig.Sig         `json:"sig,omitempty"`
 	Date    *when.Expression `json:"date,omitempty"`
+	// Codings are what the mention may mean, the best first.
+	Codings []CodingAnnotation `json:"codings,omitempty"`
 	// AssertionAnnotation is nil, and its fields absent, where no stage has judged the mention.
 	*AssertionAnnotation
 }
@@ -65,6 +67,17 @@ type AssertionAnnotation struct {
 	Cues         []CueAnnotation `json:"cues,omitempty"`
 }
 
+// CodingAnnotation is a concept of a code system that a mention may mean.
+type CodingAnnotation struct {
+	System  string  `json:"system"`
+	Code    string  `json:"code"`
+	Display string  `json:"display,omitempty"`
+	Score   float64 `json:"score"`
+	// Chosen says that it is written, Mapped that it corresponds to another that was found.
+	Chosen bool `json:"chosen,omitempty"`
+	Mapped bool `json:"mapped,omitempty"`
+}
+
 // CueAnnotation is what an assertion rests on.
 type CueAnnotation struct {
 	Start int    `json:"start"`
@@ -77,6 +90,15 @@ type RelationAnnotation struct {
 	Kind RelationKind `json:"kind"`
 	From int          `json:"from"`
 	To   int          `json:"to"`
+}
+
+// Codings gives the outward form of codings.
+func Codings(list []Coding) []CodingAnnotation {
+	var out []CodingAnnotation
+	for _, c := range list {
+		out = append(out, CodingAnnotation{c.System, c.Code, c.Display, c.Score, c.Chosen, c.Mapped})
+	}
+	return out
 }
 
 // Annotation gives the outward form of the document.
@@ -94,6 +116,7 @@ func (d *Document) Annotation(id string) Annotation {
 			Label: e.Label, Start: d.Text.CodePoint(e.Start), End: d.Text.CodePoint(e.End), Text: d.Mention(e),
 			Score: e.Score, Group: e.Group, Normal: e.Normal, Value: e.Value, Sig: e.Sig, Date: e.When,
 		}
+		entity.Codings = Codings(e.Codings)
 		if section := e.Section; section >= 0 && len(d.Sections) > 0 {
 			entity.Section = &section
 		}

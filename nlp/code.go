@@ -43,7 +43,7 @@ type Coder interface {
 type Code struct{ Coder Coder }
 
 // coded are the kinds of mention that have codes.
-var coded = map[Kind]bool{KindProblem: true, KindFamily: true, KindDrug: true, KindProcedure: true, KindTest: true, KindMeasurement: true}
+var coded = map[Kind]bool{KindProblem: true, KindFamily: true, KindDrug: true, KindProcedure: true, KindTest: true}
 
 // maxModifiers bounds the words that say more about a mention.
 const maxModifiers = 6

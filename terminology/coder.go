@@ -25,6 +25,8 @@ type Config struct {
 	Threshold float64
 	// Maps are the systems that cross-maps lead to, by URL: ICD-10-CM and whatever is imported by default.
 	Maps []string
+	// Inside are codes that need no import.
+	Inside []Named
 }
 
 // Local is the codes of what was imported. It implements nlp.Coder, and is safe for concurrent use until it is closed.
@@ -34,11 +36,12 @@ type Local struct {
 	former      *words.Former
 	said        *match.Sayings
 	calibration *match.Calibration
+	inside      inside
 }
 
 // Open opens the indexes of the store.
 func (s *Store) Open(config Config) (_ *Local, err error) {
-	l := &Local{config: config, former: s.former}
+	l := &Local{config: config, former: s.former, inside: newInside(config.Inside)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
@@ -111,7 +114,7 @@ func (l *Local) Index(i int) *index.Index { return l.finders[i].Index() }
 // kinds are the kinds of concept that a kind of mention can be.
 var kinds = map[nlp.Kind]index.Kinds{
 	nlp.KindProblem: index.Problem, nlp.KindFamily: index.Problem, nlp.KindDrug: index.Drug, nlp.KindProcedure: index.Procedure | index.Test,
-	nlp.KindTest: index.Test | index.Procedure, nlp.KindMeasurement: index.Test,
+	nlp.KindTest: index.Test | index.Procedure, nlp.KindModifier: index.Other | index.Site,
 }
 
 // maxCandidates is how many concepts of one system are kept of a mention.
@@ -141,10 +144,19 @@ func (l *Local) ask(m nlp.Mention) *match.Query {
 
 func (l *Local) candidates(f *match.Finder, q *match.Query) []match.Candidate {
 	if q.Kinds == index.Drug {
-		if parts := f.Drugs(l.said, q, maxCandidates); len(parts) == 1 {
-			return parts[0]
+		parts := f.Drugs(l.said, q, maxCandidates)
+		var list []match.Candidate
+		switch len(parts) {
+		case 0:
+		case 1:
+			list = parts[0]
+		default:
+			list = f.Combined(q, parts, maxCandidates)
 		}
-		return nil
+		if len(list) > 0 {
+			list[0] = f.AtStrength(l.said, l.former, q, list[0])
+		}
+		return list
 	}
 	list := f.Find(q, maxCandidates)
 	out := list[:0]
@@ -182,14 +194,14 @@ func (l *Local) code(m nlp.Mention) []nlp.Coding {
 			concept := x.Concept(c.Concept)
 			most = min(most, l.calibration.Probability(c)) // what comes first is likelier
 			coding := nlp.Coding{System: x.Meta.System, Version: x.Meta.Version, Code: concept.Code, Display: concept.Display, Score: most}
-			coding.Chosen = at == 0 && coding.Score >= l.config.Threshold && concept.Level != index.Header
+			coding.Chosen = at == 0 && coding.Score >= l.config.Threshold && concept.Level != index.Header && c.Features.Ties == 0
 			if coding.Chosen {
 				mapped = append(mapped, l.maps(x, c.Concept, coding)...)
 			}
 			list = append(list, coding)
 		}
 	}
-	list = addMapped(list, mapped)
+	list = append(addMapped(list, mapped), l.inside.code(m, q.Kinds)...)
 	slices.SortStableFunc(list, func(a, b nlp.Coding) int { return cmp.Compare(b.Score, a.Score) })
 	return list
 }

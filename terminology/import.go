@@ -30,6 +30,8 @@ type Import struct {
 	source.Options
 	// Progress is told how many bytes of how many were read; nil where nobody looks.
 	Progress func(read, total int64)
+	// Building is told when all is read; nil where nobody looks.
+	Building func()
 }
 
 // Add imports a release into the store. What was there of the system stays as it is until the new index is whole; an import that is broken
@@ -75,6 +77,9 @@ func (s *Store) Add(ctx context.Context, in Import) (meta *index.Meta, err error
 	told.Version = cmp.Or(told.Version, "unknown")
 	if err := s.mayTakePlace(told, in.Replace); err != nil {
 		return nil, err
+	}
+	if in.Building != nil {
+		in.Building()
 	}
 	meta, err = index.Build(s.path(told.System), spool, told, s.former)
 	if err != nil {

@@ -20,7 +20,8 @@ type annotateCommand struct {
 	Given       bool   `help:"The mentions come with the input: {\"id\",\"text\",\"date\",\"entities\":[{\"label\",\"start\",\"end\"}]} objects, one a line. No model runs."`
 	ContentType string `help:"What the file is: text/plain, text/html, application/rtf, text/xml (C-CDA) or application/pdf, perhaps with a charset." default:"text/plain; charset=utf-8" placeholder:"TYPE"`
 	fetchFlags
-	Config string `help:"The site's own settings, a YAML file: where attachments may be fetched from." placeholder:"FILE" type:"existingfile"`
+	folderFlag
+	Config string `help:"The site's own settings, a YAML file: where attachments may be fetched from, and where codes come from." placeholder:"FILE" type:"existingfile"`
 	File   string `arg:"" help:"File to read, - for standard input."`
 }
 
@@ -34,8 +35,18 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 		return usageError{err}
 	}
 	defer in.Close()
+	site, err := siteFlags{fetchFlags: c.fetchFlags, Config: c.Config}.read()
+	if err != nil {
+		return err
+	}
+	defer site.fetcher.Close()
+	closeCodes, err := site.openCodes(c.folderFlag)
+	if err != nil {
+		return err
+	}
+	defer closeCodes()
 	if c.Given {
-		return annotateGiven(ctx, in, s)
+		return annotateGiven(ctx, in, site, s)
 	}
 	model, recognizer, err := c.load()
 	if err != nil {
@@ -46,7 +57,7 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	a := annotator{pipeline: pipeline, out: newEncoder(s.out)}
+	a := annotator{pipeline: site.withCodes(pipeline), out: newEncoder(s.out)}
 	switch {
 	case c.NDJSON:
 		return eachLine(ctx, in, s, func(ctx context.Context, line noteLine) (any, error) {
@@ -57,11 +68,6 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 			return a.annotate(ctx, line.ID, &nlp.Document{Text: note.NewText(*line.Text), Date: date, Zone: zone})
 		})
 	case c.Document:
-		site, err := siteFlags{fetchFlags: c.fetchFlags, Config: c.Config}.read()
-		if err != nil {
-			return err
-		}
-		defer site.fetcher.Close()
 		reader := newPDFReader()
 		defer reader.Close()
 		return a.documents(ctx, in, s.err, &extract.Extractor{Decoder: note.Decoder{PDF: reader}, Fetcher: site.fetcher})

@@ -22,9 +22,26 @@ import (
 	besides "charthand/sync"
 )
 
+// folderFlag says where charthand keeps its data.
+type folderFlag struct {
+	Data string `help:"Folder of the queue and of the code systems; charthand in the XDG data folder by default." placeholder:"DIR" type:"path"`
+}
+
+// folder gives the data folder.
+func (f folderFlag) folder() (string, error) {
+	if f.Data != "" {
+		return f.Data, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", usageError{fmt.Errorf("--data: there is no data folder: %w", err)}
+	}
+	return filepath.Join(cmp.Or(os.Getenv("XDG_DATA_HOME"), filepath.Join(home, ".local", "share")), "charthand"), nil
+}
+
 // dataFlags say where the queue is.
 type dataFlags struct {
-	Data    string `help:"Folder of the queue; charthand in the XDG data folder by default." placeholder:"DIR" type:"path"`
+	folderFlag
 	NATSURL string `name:"nats-url" help:"An existing NATS cluster with JetStream for the queue, instead of the one inside." placeholder:"URL"`
 }
 
@@ -37,13 +54,9 @@ func (f dataFlags) open(ctx context.Context) (*queue.Queue, error) {
 func (f dataFlags) openWith(ctx context.Context, config queue.Config) (*queue.Queue, error) {
 	config.URL = f.NATSURL
 	if config.URL == "" {
-		config.Dir = f.Data
-		if config.Dir == "" {
-			home, err := os.UserHomeDir()
-			if err != nil {
-				return nil, usageError{fmt.Errorf("--data: there is no data folder: %w", err)}
-			}
-			config.Dir = filepath.Join(cmp.Or(os.Getenv("XDG_DATA_HOME"), filepath.Join(home, ".local", "share")), "charthand")
+		var err error
+		if config.Dir, err = f.folder(); err != nil {
+			return nil, err
 		}
 	}
 	q, err := queue.Open(ctx, config)

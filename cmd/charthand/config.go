@@ -11,6 +11,7 @@ import (
 
 	"charthand/fhir/client"
 	"charthand/mapping"
+	"charthand/nlp"
 	"charthand/note"
 
 	"github.com/goccy/go-yaml"
@@ -34,14 +35,17 @@ type settings struct {
 	Profile mapping.Profile   `yaml:"profile"`
 	Write   mapping.WriteMode `yaml:"write"`
 	// FHIRBase is the address of the FHIR server, empty for none.
-	FHIRBase    string         `yaml:"fhirBase"`
-	FHIRAuth    authSettings   `yaml:"fhirAuth"`
-	Sync        syncSettings   `yaml:"sync"`
-	Attachments attachments    `yaml:"attachments"`
-	Mapping     *mapping.Rules `yaml:"mapping"`
+	FHIRBase    string              `yaml:"fhirBase"`
+	FHIRAuth    authSettings        `yaml:"fhirAuth"`
+	Sync        syncSettings        `yaml:"sync"`
+	Attachments attachments         `yaml:"attachments"`
+	Terminology terminologySettings `yaml:"terminology"`
+	Mapping     *mapping.Rules      `yaml:"mapping"`
 
 	// fetcher is what asks the FHIR server, and fetches attachments.
 	fetcher *client.Client
+	// codes gives mentions their codes, nil before openCodes.
+	codes nlp.Coder
 }
 
 // attachments say where attachments may be fetched from beside the FHIR server, and how much.
@@ -123,6 +127,9 @@ func (f siteFlags) read() (*settings, error) {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
 	if err := in.Sync.checkCriteria(); err != nil {
+		return nil, usageError{errors.Join(errorIn(f.Config), err)}
+	}
+	if err := in.Terminology.check(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
 	if err := mapping.Validate(in.Profile, in.Write); err != nil {

@@ -23,6 +23,7 @@ type extractCommand struct {
 	modelFlags
 	languageFlag
 	siteFlags
+	folderFlag
 	Files   []string `arg:"" help:"DocumentReference, DiagnosticReport, Bundle, Parameters or NDJSON of them; - for standard input."`
 	Out     string   `help:"Write the Bundles to this file instead of standard output." placeholder:"FILE" xor:"out"`
 	OutDir  string   `help:"Write each Bundle to a file of its own in this folder, and print a table of them to standard error." placeholder:"DIR" xor:"out"`
@@ -46,6 +47,11 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer in.fetcher.Close()
+	closeCodes, err := in.openCodes(c.folderFlag)
+	if err != nil {
+		return err
+	}
+	defer closeCodes()
 	if r.extractor, err = newExtractor(s, model, recognizer, reader, c.languageFlag, in); err != nil {
 		return err
 	}

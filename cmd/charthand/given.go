@@ -11,12 +11,12 @@ import (
 )
 
 // annotateGiven annotates the mentions that come with the lines of the input. No model is loaded.
-func annotateGiven(ctx context.Context, in io.Reader, s streams) error {
+func annotateGiven(ctx context.Context, in io.Reader, site *settings, s streams) error {
 	stages, err := nlp.Understanding()
 	if err != nil {
 		return err
 	}
-	a := annotator{pipeline: stages}
+	a := annotator{pipeline: site.withCodes(stages)}
 	return eachLine(ctx, in, s, func(ctx context.Context, line noteLine) (any, error) {
 		if line.Entities == nil {
 			return nil, lineError{errors.New("no \"entities\" beside the text")}

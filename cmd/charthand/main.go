@@ -42,6 +42,7 @@ type commands struct {
 	Unsubscribe unsubscribeCommand `cmd:"" help:"Delete the Subscription of a hook."`
 	Backfill    backfillCommand    `cmd:"" help:"Put the documents that a FHIR server holds into the queue."`
 	Queue       queueCommand       `cmd:"" help:"List, retry or drop jobs."`
+	Terminology terminologyCommand `cmd:"" help:"Import code systems, and look codes up."`
 	NER         nerCommand         `cmd:"" name:"ner" help:"Answer as Hugging Face's token-classification pipeline does, as JSON."`
 	Evaluate    evaluateCommand    `cmd:"" help:"Measure a model on labelled notes: precision, recall, F1."`
 	Model       modelCommand       `cmd:"" help:"Say what is in a model folder, and check its answers."`

@@ -37,6 +37,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer in.fetcher.Close()
+	closeCodes, err := in.openCodes(c.folderFlag)
+	if err != nil {
+		return err
+	}
+	defer closeCodes()
 	extractor, err := newExtractor(s, model, recognizer, reader, c.languageFlag, in)
 	if err != nil {
 		return err

@@ -94,7 +94,7 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, read
 		return nil, err
 	}
 	return &extract.Extractor{
-		Pipeline: append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...),
+		Pipeline: in.withCodes(append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...)),
 		Mapper:   mapper,
 		Decoder:  note.Decoder{PDF: reader},
 		Fetcher:  in.fetcher,

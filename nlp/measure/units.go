@@ -27,6 +27,22 @@ func DefaultUnits() (*Units, error) { return readDefaultUnits() }
 
 var readDefaultUnits = sync.OnceValues(func() (*Units, error) { return ReadUnits(defaultUnits) })
 
+// UnitNames gives the units inside the binary: UCUM codes, and what notes call them, in patterns (text.Lexicon).
+func UnitNames() (map[string][]string, error) {
+	var file struct {
+		Base  map[string][]string `yaml:"base"`
+		Whole map[string][]string `yaml:"whole"`
+	}
+	if err := yaml.Unmarshal(defaultUnits, &file); err != nil {
+		return nil, fmt.Errorf("units: %s", yaml.FormatError(err, false, false))
+	}
+	names := file.Base
+	for code, patterns := range file.Whole {
+		names[code] = append(names[code], patterns...)
+	}
+	return names, nil
+}
+
 // ReadUnits makes Units of YAML; units.yaml is the example. Every fault comes back in one error.
 func ReadUnits(data []byte) (*Units, error) {
 	var file struct {

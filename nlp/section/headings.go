@@ -42,6 +42,25 @@ type rules struct {
 	Reports []string            `yaml:"reports"`
 }
 
+// Named is a section code (LOINC) with a name of the section and its headings, in patterns (text.Lexicon).
+type Named struct {
+	Code, Name string
+	Headings   []string
+}
+
+// Names gives the sections inside the binary.
+func Names() ([]Named, error) {
+	var r rules
+	if err := yaml.UnmarshalWithOptions(defaultHeadings, &r, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("headings: %s", yaml.FormatError(err, false, false))
+	}
+	var list []Named
+	for _, s := range r.Sections {
+		list = append(list, Named{s.Code, s.Name, s.Headings})
+	}
+	return list, nil
+}
+
 // Default gives the Finder of the headings inside the binary.
 func Default() (*Finder, error) { return Read(defaultHeadings) }
 

@@ -53,6 +53,30 @@ func Default() (*Reader, error) {
 	return New(units, defaultWords)
 }
 
+// Route is a route of administration: its SNOMED CT code, and what notes call it, in patterns (text.Lexicon).
+type Route struct {
+	Code, Display string
+	Words         []string
+}
+
+// Routes gives the routes inside the binary, by their codes.
+func Routes() ([]Route, error) {
+	var file struct {
+		Routes map[string]struct {
+			Display string   `yaml:"display"`
+			Words   []string `yaml:"words"`
+		} `yaml:"routes"`
+	}
+	if err := yaml.Unmarshal(defaultWords, &file); err != nil {
+		return nil, fmt.Errorf("words of sigs: %s", yaml.FormatError(err, false, false))
+	}
+	var list []Route
+	for _, code := range slices.Sorted(maps.Keys(file.Routes)) {
+		list = append(list, Route{code, file.Routes[code].Display, file.Routes[code].Words})
+	}
+	return list, nil
+}
+
 // lexicons fills lexicons and gathers their faults.
 type lexicons struct{ faults []error }
 

@@ -32,7 +32,8 @@ type builder struct {
 	systems   []string
 	vocab     map[string]uint32
 	wordTexts []string
-	words     []uint32 // of all terms; the highest bit marks optional ones
+	raw       map[string]uint32 // words as they are written → the word in form
+	words     []uint32          // of all terms; the highest bit marks optional ones
 	wordEnds  []uint32
 
 	related, loose, nameless int // parents that were said, those of concepts that are not there, and names of such
@@ -52,7 +53,7 @@ const looseShare = 10
 
 // Build makes the index file at a path of all that is in a spool. A spool without a concept is an error.
 func Build(path string, spool *Spool, meta Meta, former *words.Former) (*Meta, error) {
-	b := &builder{former: former, concepts: map[string]uint32{}, vocab: map[string]uint32{}, accepted: map[string]TermType{}}
+	b := &builder{former: former, concepts: map[string]uint32{}, vocab: map[string]uint32{}, raw: map[string]uint32{}, accepted: map[string]TermType{}}
 	// What is acceptable first: it decides what names are kept, wherever it stands.
 	err := spool.each(func(r *Record) error {
 		switch r.Kind {
@@ -178,6 +179,9 @@ func (b *builder) term(concept uint32, kind TermType, text string) {
 			id = uint32(len(b.wordTexts)) //nolint:gosec // fewer words than bytes of names
 			b.vocab[word.Text] = id
 			b.wordTexts = append(b.wordTexts, word.Text)
+		}
+		if len(word.Raw) >= minNear && word.Raw[0] > '9' && word.Text[0] != words.Denial[0] {
+			b.raw[word.Raw] = id
 		}
 		if word.Optional {
 			id |= optional

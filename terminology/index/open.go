@@ -26,13 +26,13 @@ type Index struct {
 
 // parts are the sections of the file.
 type parts struct {
-	codes, displays, terms, vocabulary, targets                                         texts
-	kinds, levels, types, mapSystems                                                    []byte
-	termConcepts, termWordIDs                                                           numbers
-	termWordEnds, postings, postingEnds                                                 numbers
-	exactKeys, plainKeys                                                                []byte
-	exactTerms, plainTerms, nearHashes, nearWords                                       numbers
-	conceptTerms, conceptEnds, parents, parentEnds, children, childEnds, mapEnds, order numbers
+	codes, displays, terms, vocabulary, targets, raw                                              texts
+	kinds, levels, types, mapSystems                                                              []byte
+	termConcepts, termWordIDs                                                                     numbers
+	termWordEnds, postings, postingEnds                                                           numbers
+	exactKeys, plainKeys                                                                          []byte
+	exactTerms, plainTerms, nearHashes, nearWords                                                 numbers
+	conceptTerms, conceptEnds, parents, parentEnds, children, childEnds, mapEnds, order, rawForms numbers
 }
 
 // numbers are little-endian numbers of 32 bits.
@@ -126,6 +126,7 @@ func Open(path string) (_ *Index, err error) {
 		termConcepts: part(termConcepts), termWordIDs: part(termWords), termWordEnds: part(termWordEnds),
 		postings: part(postings), postingEnds: part(postingEnds), exactKeys: part(exactKeys), plainKeys: part(plainKeys),
 		exactTerms: part(exactTerms), plainTerms: part(plainTerms), nearHashes: part(nearHashes), nearWords: part(nearWords),
+		raw: texts{part(rawTexts), part(rawEnds)}, rawForms: part(rawForms),
 		conceptTerms: part(conceptTerms), conceptEnds: part(conceptEnds), parents: part(parentsOf), parentEnds: part(parentEnds),
 		children: part(childrenOf), childEnds: part(childEnds), mapEnds: part(mapEnds), order: part(codeOrder),
 	}
@@ -247,7 +248,8 @@ func (x *Index) With(word uint32, take func(name uint32) bool) {
 	}
 }
 
-// Near appends the words that are an edit or two from one that is not there, of at least five letters.
+// Near appends the words as they are written that are an edit or two from one that is not there, of at least five letters. They have numbers of
+// their own: RawText gives them, RawWord the word in form.
 func (x *Index) Near(word string, to []uint32) []uint32 {
 	if len(word) < minNear {
 		return to
@@ -260,6 +262,12 @@ func (x *Index) Near(word string, to []uint32) []uint32 {
 	})
 	return to
 }
+
+// RawText gives a word as it is written.
+func (x *Index) RawText(raw uint32) string { return string(x.raw.at(int(raw))) }
+
+// RawWord gives the number of the word in form that a word as it is written has.
+func (x *Index) RawWord(raw uint32) uint32 { return x.rawForms.at(int(raw)) }
 
 // Exact appends the names with a WordsKey.
 func (x *Index) Exact(key uint64, to []uint32) []uint32 {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -63,6 +64,9 @@ const (
 	plainTerms   section = "plainTerms"
 	nearHashes   section = "nearHashes" // sorted
 	nearWords    section = "nearWords"
+	rawTexts     section = "rawWords" // as they are written, sorted
+	rawEnds      section = "rawEnds"
+	rawForms     section = "rawForms" // the words in form
 	parentsOf    section = "parents"
 	parentEnds   section = "parentEnds"
 	childrenOf   section = "children"
@@ -224,7 +228,7 @@ func (b *builder) sections(f *file) {
 	f.strings(wordTexts, wordEnds, order)
 	b.postings(f, len(order))
 	b.keys(f)
-	b.near(f, order)
+	b.near(f)
 	f.lists(parentsOf, parentEnds, len(b.codes), b.parents)
 	for i, p := range b.parents {
 		b.parents[i] = [2]uint32{p[1], p[0]}
@@ -242,6 +246,9 @@ func (b *builder) sortVocabulary() []string {
 	}
 	for i, id := range b.words {
 		b.words[i] = b.vocab[b.wordTexts[id&^optional]] | id&optional
+	}
+	for raw, id := range b.raw {
+		b.raw[raw] = b.vocab[b.wordTexts[id]]
 	}
 	b.wordTexts, b.vocab = nil, nil
 	start := uint32(0)
@@ -327,16 +334,18 @@ func (b *builder) keys(f *file) {
 const minNear = 5
 
 // near writes by what misspellings words are found.
-func (b *builder) near(f *file, order []string) {
+func (b *builder) near(f *file) {
+	order := slices.Sorted(maps.Keys(b.raw))
+	forms := make([]uint32, len(order))
 	var pairs [][2]uint32
 	for id, word := range order {
-		if len(word) < minNear {
-			continue
-		}
+		forms[id] = b.raw[word]
 		Deletions(word, func(h uint32) { pairs = append(pairs, [2]uint32{h, uint32(id)}) }) //nolint:gosec // an index
 	}
 	slices.SortFunc(pairs, func(x, y [2]uint32) int { return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1])) })
 	pairs = slices.Compact(pairs)
+	f.strings(rawTexts, rawEnds, order)
+	f.numbers(rawForms, forms)
 	for i, name := range []section{nearHashes, nearWords} {
 		list := make([]uint32, len(pairs))
 		for at, p := range pairs {

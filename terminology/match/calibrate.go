@@ -45,6 +45,7 @@ func (c Candidate) Vector() []float64 {
 	return []float64{
 		1, is(f.Plain), is(f.Exact), c.Score, c.Score * c.Score, f.Covered, f.Filled, f.Dice, is(f.Corrected), is(f.Otherwise == 1), is(f.Otherwise == 2),
 		is(f.Type == index.Inclusion), is(f.Type == index.Related), math.Log(float64(max(1, f.Words))), math.Min(f.Gap, 0.3), is(f.Ties > 0), f.Rarest / 10,
+		is(f.Classes), is(f.Classes && f.Otherwise > 0), is(f.Classes && f.Exact),
 	}
 }
 

@@ -119,18 +119,24 @@ func (f *Finder) candidates(q *Query, names []uint32, plain string, n int) []Can
 		if f.x.KindsOf(concept)&q.Kinds == 0 || slices.ContainsFunc(list, func(c Candidate) bool { return c.Concept == concept }) {
 			continue
 		}
-		features := Features{Exact: true, Covered: 1, Filled: 1, Dice: 1, Type: f.x.NameType(name), Plain: words.Plain(f.x.Name(name)) == plain}
+		features := Features{
+			Exact: true, Covered: 1, Filled: 1, Dice: 1, Type: f.x.NameType(name), Plain: words.Plain(f.x.Name(name)) == plain, Classes: f.classes,
+			Words: strings.Count(plain, " ") + 1, Gap: 1, Rarest: plainWeight,
+		}
 		list = append(list, Candidate{Concept: concept, Name: name, Score: f.rules.final(1, features), Features: features})
 	}
-	slices.SortFunc(list, func(a, b Candidate) int {
-		self := func(c Candidate) int { // a concept that is called so itself before those that have it as another name
-			if words.Plain(f.x.Concept(c.Concept).Display) == plain {
-				return 0
-			}
-			return 1
+	self := func(c Candidate) int { // a concept that is called so itself before those that have it as another name
+		if words.Plain(f.x.Concept(c.Concept).Display) == plain {
+			return 0
 		}
+		return 1
+	}
+	slices.SortFunc(list, func(a, b Candidate) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), self(a)-self(b), cmp.Compare(f.x.LevelOf(a.Concept), f.x.LevelOf(b.Concept)), cmp.Compare(a.Concept, b.Concept))
 	})
+	if len(list) > 1 && list[0].Score == list[1].Score && self(list[0]) == self(list[1]) && f.x.LevelOf(list[0].Concept) == f.x.LevelOf(list[1].Concept) {
+		list[0].Features.Ties = 1
+	}
 	return list[:min(n, len(list))]
 }
 
@@ -146,7 +152,7 @@ func (f *Finder) misspelled(sayings *Sayings, q *Query, word string, n int) (int
 	if len(formed) != 1 {
 		return 0, nil
 	}
-	a := asked{text: formed[0].Text}
+	a := asked{text: formed[0].Text, raw: formed[0].Raw}
 	var s scratch
 	f.correct(&s, &a)
 	var list []Candidate

@@ -38,6 +38,7 @@ type Features struct {
 	Rarest    float64 // weight of the rarest word that matched
 	Gap       float64 // to the next concept's score
 	Ties      int     // other concepts of the same score
+	Classes   bool    // the system is a classification, whose concepts stand for those below them
 }
 
 // Finder finds concepts in one index. It is safe for concurrent use.
@@ -47,6 +48,10 @@ type Finder struct {
 	rules  *Rules
 	pool   sync.Pool // *scratch
 	has    index.Kinds
+	// classes says that some concepts stand for those below them.
+	classes bool
+	// levels says that there are drugs with their strengths.
+	levels bool
 	words  []wordFacts // by the number of the word
 	totals []float32   // weight of all words of a name, by name
 }
@@ -82,6 +87,8 @@ func NewFinder(x *index.Index, former *words.Former, rules *Rules) *Finder {
 	}
 	for concept := range uint32(x.Meta.Concepts) { //nolint:gosec // as above
 		f.has |= x.KindsOf(concept)
+		f.levels = f.levels || x.LevelOf(concept) == index.Component
+		f.classes = f.classes || x.LevelOf(concept) == index.Header
 	}
 	f.pool.New = func() any {
 		return &scratch{shared: make([]float32, x.Names()), best: map[uint32]Candidate{}}
@@ -145,9 +152,11 @@ type scored struct {
 // asked is one word of a query.
 type asked struct {
 	text     string
+	raw      string
 	weight   float64
 	optional bool
 	modifier bool
+	above    bool             // it is said by the concept whose children are looked at
 	group    uint8            // of Rules.Opposites
 	affirmed uint32           // the word that it denies, noWord for none
 	ids      [maxNear]uint32  // of the index; several where it is misspelled
@@ -234,7 +243,7 @@ func (f *Finder) wording(s *scratch, q *Query, at int) bool {
 		if t == nil {
 			break
 		}
-		t.Wording, t.Words, t.Otherwise = at, len(w.formed), w.otherwise
+		t.Wording, t.Words, t.Otherwise, t.Classes = at, len(w.formed), w.otherwise, f.classes
 		named := words.Plain(f.x.Name(t.name))
 		t.Type = f.x.NameType(t.name)
 		if t.Plain = named == w.plain; t.Plain {
@@ -284,7 +293,7 @@ func (f *Finder) add(s *scratch, w words.Word, modifier bool) {
 			return
 		}
 	}
-	a := asked{text: w.Text, optional: w.Optional, modifier: modifier, group: f.rules.group(w.Text), affirmed: f.denied(w.Text)}
+	a := asked{text: w.Text, raw: w.Raw, optional: w.Optional, modifier: modifier, group: f.rules.group(w.Text), affirmed: f.denied(w.Text)}
 	if id, found := f.x.Word(w.Text); found {
 		a.ids[0], a.sureness[0], a.n = id, 1, 1
 		a.weight = float64(f.words[id].weight)
@@ -297,10 +306,10 @@ func (f *Finder) add(s *scratch, w words.Word, modifier bool) {
 
 // correct finds the words that a word may be a misspelling of.
 func (f *Finder) correct(s *scratch, a *asked) {
-	if hasDigit(a.text) {
+	if hasDigit(a.raw) {
 		return
 	}
-	s.near = f.x.Near(a.text, s.near[:0])
+	s.near = f.x.Near(a.raw, s.near[:0])
 	if len(s.near) == 0 {
 		return
 	}
@@ -311,23 +320,23 @@ func (f *Finder) correct(s *scratch, a *asked) {
 	}
 	var list []guess
 	limit := 1
-	if len(a.text) >= 8 {
+	if len(a.raw) >= 8 {
 		limit = 2
 	}
 	for _, id := range slices.Compact(s.near) {
-		word := f.x.WordText(id)
-		if hasDigit(word) {
+		word := f.x.RawWord(id)
+		if slices.ContainsFunc(list, func(g guess) bool { return g.id == word }) {
 			continue
 		}
-		if d := distance(a.text, word); d <= limit {
-			list = append(list, guess{id, d})
+		if d := distance(a.raw, f.x.RawText(id)); d <= limit {
+			list = append(list, guess{word, d})
 		}
 	}
 	slices.SortFunc(list, func(x, y guess) int {
 		return cmp.Or(cmp.Compare(x.distance, y.distance), cmp.Compare(f.x.Frequency(y.id), f.x.Frequency(x.id)), cmp.Compare(x.id, y.id))
 	})
 	for _, g := range list[:min(len(list), maxNear)] {
-		a.ids[a.n], a.sureness[a.n] = g.id, f.rules.Corrected/float64(g.distance)
+		a.ids[a.n], a.sureness[a.n] = g.id, f.rules.Corrected/float64(max(1, g.distance))
 		a.n++
 	}
 	if a.n > 0 {

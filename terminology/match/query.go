@@ -16,6 +16,7 @@ type Query struct {
 
 	wordings  []wording
 	modifiers []words.Word
+	said      []string // the modifiers as they were said
 }
 
 // wording is one form of a mention.
@@ -37,11 +38,11 @@ func (w *wording) trigrams() []uint32 {
 // Ask makes a query. Names are the mention's words, as they stand and written out; what else the mention may be called is added. Modifiers
 // are words that stand elsewhere in the note: they choose among concepts, and count for nothing where none has them.
 func Ask(former *words.Former, sayings *Sayings, names, modifiers []string, kinds index.Kinds) *Query {
-	q := &Query{Names: names, Kinds: kinds}
+	q := &Query{Names: names, Kinds: kinds, said: modifiers}
 	for _, name := range names {
 		q.add(former, name, 0)
 	}
-	for i, name := range sayings.otherwise(names) {
+	for i, name := range sayings.Otherwise(names) {
 		q.add(former, name, min(2, i+1))
 	}
 	for _, modifier := range modifiers {

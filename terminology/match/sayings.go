@@ -17,7 +17,9 @@ var defaultSayings []byte
 type Sayings struct {
 	plain, drug phrases
 	cased       map[string]string
-	sig         map[string]bool // words of how a drug is taken
+	sig         map[string]bool   // words of how a drug is taken
+	forms       map[string]string // words of a form → as RxNorm has it
+	units       map[string]string // units of strength → as RxNorm has them
 }
 
 // saying is a phrase and what else it is called.
@@ -36,11 +38,13 @@ func DefaultSayings() (*Sayings, error) {
 		Plain map[string]any    `yaml:"plain"`
 		Drug  map[string]any    `yaml:"drug"`
 		Sig   []string          `yaml:"sig"`
+		Forms map[string]string `yaml:"forms"`
+		Units map[string]string `yaml:"units"`
 	}
 	if err := yaml.UnmarshalWithOptions(defaultSayings, &file, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("sayings: %s", yaml.FormatError(err, false, false))
 	}
-	s := &Sayings{cased: file.Cased, sig: map[string]bool{}}
+	s := &Sayings{cased: file.Cased, sig: map[string]bool{}, forms: file.Forms, units: file.Units}
 	for _, word := range file.Sig {
 		s.sig[word] = true
 	}
@@ -84,8 +88,8 @@ func phrasesOf(file map[string]any) (phrases, error) {
 	return p, nil
 }
 
-// otherwise gives what else a mention of some names may be called, the likeliest first.
-func (s *Sayings) otherwise(names []string) []string {
+// Otherwise gives what else a mention of some names may be called, the likeliest first.
+func (s *Sayings) Otherwise(names []string) []string {
 	var out []string
 	for _, name := range slices.Backward(names) { // as it stands before as it was written out: capitals count
 		for _, other := range s.others(name) {

@@ -27,17 +27,22 @@ func (f *Finder) Settle(q *Query, c Candidate) Candidate {
 		// What the concept says itself is said.
 		f.ask(s, q, q.wordings[c.Features.Wording].formed)
 		for _, w := range f.former.Form(f.x.Concept(c.Concept).Display) {
+			n := len(s.words)
 			f.add(s, w, true)
+			for i := range s.words[n:] {
+				s.words[n+i].above = true
+			}
 		}
 		below = f.x.Children(c.Concept, below[:0])
 		best, bestScore := c, f.rules.Settled
+		_, said := f.below(s, f.x.Concept(c.Concept).Display, 0)
 		for _, child := range below {
 			names = f.x.NamesOf(child, names[:0])
 			for _, name := range names {
 				if f.x.NameType(name) != index.Preferred {
 					continue
 				}
-				if score := f.below(s, f.x.Name(name)); score > bestScore {
+				if score, _ := f.below(s, f.x.Name(name), said); score > bestScore {
 					best.Concept, best.Name, bestScore = child, name, score
 				}
 			}
@@ -53,8 +58,9 @@ func (f *Finder) Settle(q *Query, c Candidate) Candidate {
 // denials begin what a name says is not there.
 var denials = []string{" without ", " not "}
 
-// below gives how well a name says what was said and no more. What it says is not there costs nothing, unless it was said.
-func (f *Finder) below(s *scratch, name string) float64 {
+// below gives how well a name says what was said and no more, and the weight of what it says of it. What it says is not there costs nothing,
+// unless it was said. One that says more has to say more of what was said too than what it stands below, or that something was left unsaid.
+func (f *Finder) below(s *scratch, name string, above float64) (score, said float64) {
 	affirmed := strings.ToLower(name)
 	denied := ""
 	for _, denial := range denials {
@@ -85,15 +91,15 @@ func (f *Finder) below(s *scratch, name string) float64 {
 			met[at] = true
 			continue
 		}
-		if at := f.asked(s, w); at >= 0 && !s.words[at].modifier && !denies {
-			return 0 // it was said, and not denied
+		if at := f.asked(s, w); at >= 0 && !s.words[at].above && !denies {
+			return 0, 0 // it was said, and not denied
 		}
 	}
 	for i, a := range s.words {
 		switch {
 		case met[i]:
 			shared += a.weight
-			if !a.modifier {
+			if !a.above {
 				ours += a.weight
 			}
 		case !a.modifier && !a.optional:
@@ -101,14 +107,17 @@ func (f *Finder) below(s *scratch, name string) float64 {
 			left.add(a.group)
 		}
 	}
-	score := shared / max(1e-9, shared+f.rules.Missing*missing+f.rules.More*more)
+	score = shared / max(1e-9, shared+f.rules.Missing*missing+f.rules.More*more)
 	if left.against(extra) {
 		score *= f.rules.Opposed
 	}
-	if unsaid {
+	switch {
+	case unsaid:
 		score += f.rules.Unsaid
+	case more > 0 && ours <= above:
+		return 0, ours
 	}
-	return score + ours // what was said decides first
+	return score + ours, ours // what was said decides first
 }
 
 // asked gives which word of the query a word is, -1 for none.

@@ -142,7 +142,7 @@ func problemExamples(ctx context.Context, store *terminology.Store, describer *g
 }
 
 // wanted is the precision that what is coded of the abstracts has to have where they are learned from; the figure asked of others is 0.93.
-const wanted = 0.945
+const wanted = 0.95
 
 // choose gives the lowest threshold from which on what is coded is precise enough, and prints what each gives.
 func choose(weights []float64, list []example) float64 {
@@ -202,11 +202,36 @@ func learn(list []example) []float64 {
 				}
 			}
 		}
-		for i, d := range solve(hessian, gradient) {
-			weights[i] += d
+		// As far along the step as the fit gets better.
+		step, before := solve(hessian, gradient), loss(weights, list)
+		for share := 1.0; share > 1e-3; share /= 2 {
+			tried := make([]float64, n)
+			for i, d := range step {
+				tried[i] = weights[i] + share*d
+			}
+			if loss(tried, list) < before {
+				weights = tried
+				break
+			}
 		}
 	}
 	return weights
+}
+
+// loss is how badly weights fit: the negative logarithm of the likelihood, with the ridge.
+func loss(weights []float64, list []example) float64 {
+	sum := 0.0
+	for _, w := range weights {
+		sum += ridge / 2 * w * w
+	}
+	for _, e := range list {
+		p := probability(weights, e.vector)
+		if !e.right {
+			p = 1 - p
+		}
+		sum -= e.weight * math.Log(max(p, 1e-12))
+	}
+	return sum
 }
 
 // solve solves a system of linear equations by Gaussian elimination.

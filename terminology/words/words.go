@@ -22,6 +22,8 @@ const Version = 1
 // Word is one word of a name, in the form that names are compared by.
 type Word struct {
 	Text string
+	// Raw is the word as it was written, in lower case without accents: misspellings are put right by it.
+	Raw string
 	// Optional marks what a name may have or lack: what stands in brackets, "unspecified".
 	Optional bool
 }
@@ -161,7 +163,7 @@ func (f *Former) Form(name string) []Word {
 	raw := f.split(name)
 	out := make([]Word, 0, len(raw))
 	denied := false // the next word is
-	add := func(text string, isOptional bool) {
+	add := func(text, raw string, isOptional bool) {
 		if text == without {
 			denied = true
 			return
@@ -170,12 +172,12 @@ func (f *Former) Form(name string) []Word {
 			text = Denial + text
 		}
 		denied = false
-		out = append(out, Word{text, isOptional})
+		out = append(out, Word{text, raw, isOptional})
 	}
 	for i := 0; i < len(raw); {
 		if n, to := f.phraseAt(raw, i); n > 0 {
 			for _, word := range to {
-				add(word, f.optional[word] || raw[i].Optional)
+				add(word, "", f.optional[word] || raw[i].Optional)
 			}
 			i += n
 			continue
@@ -184,7 +186,7 @@ func (f *Former) Form(name string) []Word {
 		case word.Text == "or" && len(out) > 0: // "without obstruction or gangrene"
 			denied = strings.HasPrefix(out[len(out)-1].Text, Denial)
 		case !f.stop[word.Text]:
-			add(word.Text, word.Optional || f.optional[word.Text])
+			add(word.Text, word.Raw, word.Optional || f.optional[word.Text])
 		}
 		i++
 	}
@@ -236,10 +238,10 @@ func (f *Former) split(name string) []Word {
 		formed := f.number(word, previous)
 		previous = word
 		if rest, negated := strings.CutPrefix(formed, "non"); negated && len(rest) >= 5 && !f.keep[formed] {
-			out = append(out, Word{without, depth > 0})
+			out = append(out, Word{Text: without, Optional: depth > 0})
 			formed = rest
 		}
-		out = append(out, Word{f.one(formed), depth > 0})
+		out = append(out, Word{f.one(formed), formed, depth > 0})
 	}
 	for i := 0; i < len(s); {
 		c := s[i]
