@@ -63,6 +63,8 @@ bench: build train-env ## time charthand: its decoders, its whole path, as a ser
 	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench Mapping -benchtime 2000x
 	CHARTHAND_DATA=$(DATA) go test ./cmd/charthand -run '^$$' -bench Serve -benchtime 1x
 	CHARTHAND_DATA=$(DATA) go test ./nlp -run '^$$' -bench Workers -benchtime 3x
+	CHARTHAND_DATA=$(DATA) go test ./terminology -run '^$$' -bench Lookup -benchtime 3s -cpu 1
+	CHARTHAND_DATA=$(DATA) go test ./extract -run '^$$' -bench Codes -benchtime 600x
 	cd training && for size in default deberta-v3-base bert-base albert-base; do \
 	  $(TRAIN) -m charthand_training peers $$size --data $(DATA) --notes $$([ $$size = default ] && echo 200 || echo 20) || exit; \
 	done
@@ -110,6 +112,14 @@ soak: build ## 500 notes beside a real HAPI FHIR server while charthand is kille
 	@partners/hapi/run.sh --build-only $(CACHE)
 	CHARTHAND_INTEGRATION=1 CHARTHAND_SOAK=1 go test ./cmd/charthand -run 'KilledBesideHAPI|TwoWorkersOnNATS' -count 1 -v -timeout 60m
 
+.PHONY: scale
+scale: build ## import a generated SNOMED CT of 1.5 million names, and look mentions up in it: time and memory (about a minute, a gigabyte of disk)
+	CHARTHAND_SCALE=1 go test ./cmd/charthand -run TerminologyScale -count 1 -v
+
+.PHONY: calibrate
+calibrate: ## learn anew how sure the lookup of codes may be, from the corpora
+	go run ./terminology/train -data $(DATA)
+
 .PHONY: recipe
 recipe: recipe-arguments build train-env ## one recipe from corpus to model: make recipe NAME=n2c2-bert OUT=/tmp/model [BASE=folder of the base model] [FOLD=0]
 	cd training && $(TRAIN) -m charthand_training run recipes/$(NAME).yaml --data $(DATA) --out $(abspath $(OUT)) $(if $(BASE),--base $(or $(abspath $(wildcard $(BASE))),$(BASE))) $(if $(FOLD),--fold $(FOLD))
@@ -142,6 +152,7 @@ accuracy: build ## measure the default model and every stage after it; fails bel
 	  ../bin/charthand evaluate --format brat --gold $$gold && \
 	  ../bin/charthand evaluate --format brat --gold $$gold $(KINDS) && \
 	  CHARTHAND_DATA=$(DATA) python3 -m charthand_training accuracy --data $(DATA)
+	CHARTHAND_DATA=$(DATA) go test ./terminology -run Figures -count 1 -v
 
 .PHONY: clean
 clean: ## remove what was built here (the cache stays)

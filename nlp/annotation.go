@@ -94,7 +94,7 @@ type RelationAnnotation struct {
 
 // Codings gives the outward form of codings.
 func Codings(list []Coding) []CodingAnnotation {
-	var out []CodingAnnotation
+	out := make([]CodingAnnotation, 0, len(list))
 	for _, c := range list {
 		out = append(out, CodingAnnotation{c.System, c.Code, c.Display, c.Score, c.Chosen, c.Mapped})
 	}

@@ -76,6 +76,9 @@ func (s *Store) Open(config Config) (_ *Local, err error) {
 			return nil, err
 		}
 		l.finders = append(l.finders, match.NewFinder(x, s.former, rules))
+		if err := x.Forget(); err != nil { // every name was looked at once
+			return nil, err
+		}
 	}
 	return l, nil
 }

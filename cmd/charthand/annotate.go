@@ -57,7 +57,7 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	a := annotator{pipeline: site.withCodes(pipeline), out: newEncoder(s.out)}
+	a := annotator{pipeline: site.withCodes(pipeline), out: newEncoder(s.out), messages: s.err}
 	switch {
 	case c.NDJSON:
 		return eachLine(ctx, in, s, func(ctx context.Context, line noteLine) (any, error) {
@@ -94,11 +94,15 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 type annotator struct {
 	pipeline nlp.Pipeline
 	out      *json.Encoder
+	messages io.Writer
 }
 
 func (a annotator) annotate(ctx context.Context, id string, d *nlp.Document) (nlp.Annotation, error) {
 	if err := a.pipeline.Annotate(ctx, d); err != nil {
 		return nlp.Annotation{}, err
+	}
+	for _, remark := range d.Remarks {
+		fmt.Fprintln(a.messages, "charthand:", remark)
 	}
 	return d.Annotation(id), nil
 }

@@ -16,7 +16,7 @@ func annotateGiven(ctx context.Context, in io.Reader, site *settings, s streams)
 	if err != nil {
 		return err
 	}
-	a := annotator{pipeline: site.withCodes(stages)}
+	a := annotator{pipeline: site.withCodes(stages), messages: s.err}
 	return eachLine(ctx, in, s, func(ctx context.Context, line noteLine) (any, error) {
 		if line.Entities == nil {
 			return nil, lineError{errors.New("no \"entities\" beside the text")}

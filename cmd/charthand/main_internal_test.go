@@ -26,7 +26,20 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(inOwnFolder(m))
+}
+
+// inOwnFolder runs the tests with a data folder of their own: what somebody has imported on this machine changes no answer.
+func inOwnFolder(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Setenv("XDG_DATA_HOME", folder); err != nil {
+		panic(err)
+	}
+	return m.Run()
 }
 
 // program runs charthand in this process.

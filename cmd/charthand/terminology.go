@@ -31,7 +31,7 @@ type terminologyCommand struct {
 type terminologyImportCommand struct {
 	folderFlag
 	Kind     string            `arg:"" help:"What it is: icd10cm, icd10pcs, rxnorm, snomed, loinc, obo (Disease Ontology, HPO) or tsv (a table of your own)." enum:"icd10cm,icd10pcs,rxnorm,snomed,loinc,obo,tsv"`
-	Paths    []string          `arg:"" name:"path" help:"Its files, its folder or its ZIP archive; files may be compressed with gzip." type:"existingpath"`
+	Paths    []string          `arg:"" name:"path" help:"Its files, its folder or its ZIP archive; files may be compressed with gzip." type:"path"`
 	System   string            `help:"URL of the code system, where the files do not say it (tsv)." placeholder:"URL"`
 	Release  string            `help:"Its version, where the files do not say it." placeholder:"VERSION"`
 	Title    string            `help:"Its name as people know it." placeholder:"TEXT"`

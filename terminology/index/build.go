@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math"
 	"slices"
+	"strings"
 
 	"charthand/terminology/words"
 )
@@ -196,25 +196,12 @@ func (b *builder) term(concept uint32, kind TermType, text string) {
 }
 
 // PlainKey gives the key of a name in plain form (words.Plain).
-func PlainKey(plain string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(plain)) // never fails
-	return h.Sum64()
-}
+func PlainKey(plain string) uint32 { return hash32(plain, -1) }
 
 // WordsKey gives the key of the words of a name without those that are optional, whatever their order: they are sorted.
-func WordsKey(list []string) uint64 {
+func WordsKey(list []string) uint32 {
 	slices.Sort(list)
-	h := fnv.New64a()
-	previous := ""
-	for _, word := range list {
-		if word != previous {
-			_, _ = h.Write([]byte(word))
-			_, _ = h.Write([]byte{0})
-		}
-		previous = word
-	}
-	return h.Sum64()
+	return hash32(strings.Join(slices.Compact(list), " "), -1)
 }
 
 // Deletions calls a function with the hash of a word and of each form of it that lacks one letter: two words that share one are an edit or

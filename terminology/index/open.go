@@ -30,7 +30,7 @@ type parts struct {
 	kinds, levels, types, mapSystems                                                              []byte
 	termConcepts, termWordIDs                                                                     numbers
 	termWordEnds, postings, postingEnds                                                           numbers
-	exactKeys, plainKeys                                                                          []byte
+	exactKeys, plainKeys                                                                          numbers
 	exactTerms, plainTerms, nearHashes, nearWords                                                 numbers
 	conceptTerms, conceptEnds, parents, parentEnds, children, childEnds, mapEnds, order, rawForms numbers
 }
@@ -135,6 +135,9 @@ func Open(path string) (_ *Index, err error) {
 
 // named says which index an error is of.
 func named(path string, err error) error { return fmt.Errorf("%s: %w", filepath.Base(path), err) }
+
+// Forget lets the system take the memory of what was read so far; what is read again is read of the file again.
+func (x *Index) Forget() error { return unix.Madvise(x.data, unix.MADV_DONTNEED) }
 
 // Close gives the memory back; nothing that an Index gave as a slice may be used after it.
 func (x *Index) Close() error { return unix.Munmap(x.data) }
@@ -254,12 +257,7 @@ func (x *Index) Near(word string, to []uint32) []uint32 {
 	if len(word) < minNear {
 		return to
 	}
-	n := x.nearHashes.len()
-	Deletions(word, func(h uint32) {
-		for at := sort.Search(n, func(i int) bool { return x.nearHashes.at(i) >= h }); at < n && x.nearHashes.at(at) == h; at++ {
-			to = append(to, x.nearWords.at(at))
-		}
-	})
+	Deletions(word, func(hash uint32) { to = keyed(x.nearHashes, x.nearWords, hash, to) })
 	return to
 }
 
@@ -269,20 +267,21 @@ func (x *Index) RawText(raw uint32) string { return string(x.raw.at(int(raw))) }
 // RawWord gives the number of the word in form that a word as it is written has.
 func (x *Index) RawWord(raw uint32) uint32 { return x.rawForms.at(int(raw)) }
 
-// Exact appends the names with a WordsKey.
-func (x *Index) Exact(key uint64, to []uint32) []uint32 {
+// Exact appends the names that may have a WordsKey: some may have another of the same hash.
+func (x *Index) Exact(key uint32, to []uint32) []uint32 {
 	return keyed(x.exactKeys, x.exactTerms, key, to)
 }
 
-// Plain appends the names with a PlainKey.
-func (x *Index) Plain(key uint64, to []uint32) []uint32 {
+// Plain appends the names that may have a PlainKey: some may have another of the same hash.
+func (x *Index) Plain(key uint32, to []uint32) []uint32 {
 	return keyed(x.plainKeys, x.plainTerms, key, to)
 }
 
-func keyed(keys []byte, names numbers, key uint64, to []uint32) []uint32 {
-	n := len(keys) / 8
-	for at := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint64(keys[8*i:]) >= key }); at < n && binary.LittleEndian.Uint64(keys[8*at:]) == key; at++ {
-		to = append(to, names.at(at))
+// keyed appends the numbers under a hash.
+func keyed(hashes, members numbers, hash uint32, to []uint32) []uint32 {
+	n := hashes.len()
+	for at := sort.Search(n, func(i int) bool { return hashes.at(i) >= hash }); at < n && hashes.at(at) == hash; at++ {
+		to = append(to, members.at(at))
 	}
 	return to
 }

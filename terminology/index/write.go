@@ -58,7 +58,7 @@ const (
 	wordEnds     section = "vocabularyEnds"
 	postings     section = "postings" // terms by word
 	postingEnds  section = "postingEnds"
-	exactKeys    section = "exactKeys" // 64 bits, sorted
+	exactKeys    section = "exactKeys" // sorted
 	exactTerms   section = "exactTerms"
 	plainKeys    section = "plainKeys"
 	plainTerms   section = "plainTerms"
@@ -150,6 +150,19 @@ func (f *file) lists(members, ends section, n int, pairs [][2]uint32) {
 		counts[i] = sum
 	}
 	f.numbers(ends, counts)
+}
+
+// sorted writes pairs of a hash and a number, sorted: the hashes, then the numbers.
+func (f *file) sorted(hashes, members section, pairs [][2]uint32) {
+	slices.SortFunc(pairs, func(a, b [2]uint32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	pairs = slices.Compact(pairs)
+	list := make([]uint32, len(pairs))
+	for i, name := range []section{hashes, members} {
+		for at, p := range pairs {
+			list[at] = p[i]
+		}
+		f.numbers(name, list)
+	}
 }
 
 // write writes the file, whole or not at all.
@@ -286,33 +299,14 @@ func (b *builder) postings(f *file, n int) {
 
 // keys writes what names are found by at once.
 func (b *builder) keys(f *file) {
-	type key struct {
-		hash uint64
-		term uint32
-	}
-	write := func(keysOf, termsOf section, list []key) {
-		slices.SortFunc(list, func(x, y key) int { return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.term, y.term)) })
-		f.section(keysOf, func() {
-			var n [8]byte
-			for _, k := range list {
-				binary.LittleEndian.PutUint64(n[:], k.hash)
-				f.bytes(n[:])
-			}
-		})
-		terms := make([]uint32, len(list))
-		for i, k := range list {
-			terms[i] = k.term
-		}
-		f.numbers(termsOf, terms)
-	}
-	list := make([]key, 0, len(b.termOf))
+	list := make([][2]uint32, 0, len(b.termOf))
 	start := uint32(0)
 	for term, end := range b.textEnds {
 		name := string(b.texts[start:end])
 		start = end
-		list = append(list, key{PlainKey(words.Plain(name)), uint32(term)})
+		list = append(list, [2]uint32{PlainKey(words.Plain(name)), uint32(term)})
 	}
-	write(plainKeys, plainTerms, list)
+	f.sorted(plainKeys, plainTerms, list)
 	list = list[:0]
 	start = 0
 	var own []string
@@ -325,9 +319,9 @@ func (b *builder) keys(f *file) {
 				own = append(own, word.Text)
 			}
 		}
-		list = append(list, key{WordsKey(own), uint32(term)})
+		list = append(list, [2]uint32{WordsKey(own), uint32(term)})
 	}
-	write(exactKeys, exactTerms, list)
+	f.sorted(exactKeys, exactTerms, list)
 }
 
 // minNear is how long a word has to be to be found by a misspelling, in bytes.
@@ -342,17 +336,9 @@ func (b *builder) near(f *file) {
 		forms[id] = b.raw[word]
 		Deletions(word, func(h uint32) { pairs = append(pairs, [2]uint32{h, uint32(id)}) }) //nolint:gosec // an index
 	}
-	slices.SortFunc(pairs, func(x, y [2]uint32) int { return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1])) })
-	pairs = slices.Compact(pairs)
 	f.strings(rawTexts, rawEnds, order)
 	f.numbers(rawForms, forms)
-	for i, name := range []section{nearHashes, nearWords} {
-		list := make([]uint32, len(pairs))
-		for at, p := range pairs {
-			list[at] = p[i]
-		}
-		f.numbers(name, list)
-	}
+	f.sorted(nearHashes, nearWords, pairs)
 }
 
 // mapped writes what concepts correspond to elsewhere.

@@ -13,13 +13,17 @@ const plainWeight = 7.0
 // Alike compares a mention with the names of a concept that is in no index, the one that people see first: all words weigh the same.
 func (r *Rules) Alike(former *words.Former, q *Query, names []string) Candidate {
 	best := Candidate{}
+	var ours, theirs letters
 	for at := range q.wordings {
 		w := &q.wordings[at]
+		ours.set(w.plain)
 		for i, name := range names {
 			score, features := r.forms(w.formed, former.Form(name))
 			plain := words.Plain(name)
+			features.Letters = len(w.plain)
 			features.Plain, features.Words, features.Wording, features.Otherwise = plain == w.plain, len(w.formed), at, w.otherwise
-			features.Dice = dice(w.trigrams(), trigrams(plain))
+			theirs.set(plain)
+			features.Dice = dice(&ours, &theirs)
 			if i > 0 {
 				features.Type = 1 // a synonym
 			}
@@ -33,7 +37,7 @@ func (r *Rules) Alike(former *words.Former, q *Query, names []string) Candidate 
 
 // forms compares two forms.
 func (r *Rules) forms(asked, named []words.Word) (float64, Features) {
-	features := Features{Rarest: plainWeight}
+	features := Features{Rarest: 1}
 	has := func(list []words.Word, text string) bool {
 		return slices.ContainsFunc(list, func(w words.Word) bool { return w.Text == text })
 	}

@@ -17,6 +17,8 @@ var defaultCalibration []byte
 // ./terminology/train).
 type Calibration struct {
 	Weights []float64 `yaml:"weights"`
+	// Plain is how probable it is that a mention means the one concept that is called so in so many words.
+	Plain float64 `yaml:"plain"`
 	// Threshold is the probability from which on a coding is written.
 	Threshold float64 `yaml:"threshold"`
 }
@@ -44,7 +46,7 @@ func (c Candidate) Vector() []float64 {
 	}
 	return []float64{
 		1, is(f.Plain), is(f.Exact), c.Score, c.Score * c.Score, f.Covered, f.Filled, f.Dice, is(f.Corrected), is(f.Otherwise == 1), is(f.Otherwise == 2),
-		is(f.Type == index.Inclusion), is(f.Type == index.Related), math.Log(float64(max(1, f.Words))), math.Min(f.Gap, 0.3), is(f.Ties > 0), f.Rarest / 10,
+		is(f.Type == index.Inclusion), is(f.Type == index.Related), math.Log(float64(max(1, f.Words))), math.Min(f.Gap, 0.3), is(f.Ties > 0), f.Rarest,
 		is(f.Classes), is(f.Classes && f.Otherwise > 0), is(f.Classes && f.Exact),
 	}
 }
@@ -55,5 +57,18 @@ func (c *Calibration) Probability(m Candidate) float64 {
 	for i, x := range m.Vector() {
 		sum += c.Weights[i] * x
 	}
-	return math.Round(1e4/(1+math.Exp(-sum))) / 1e4
+	p := 1 / (1 + math.Exp(-sum))
+	if m.IsPlain() {
+		p = max(p, c.Plain)
+	}
+	return math.Round(1e4*p) / 1e4
+}
+
+// minPlain is how long a mention has to be to mean a concept by its name alone, in bytes: shorter ones are mostly abbreviations.
+const minPlain = 5
+
+// IsPlain reports whether a concept alone is called what the mention says, in so many words.
+func (c Candidate) IsPlain() bool {
+	f := c.Features
+	return f.Plain && f.Ties == 0 && f.Otherwise == 0 && f.Type <= index.Synonym && f.Letters >= minPlain
 }

@@ -100,15 +100,33 @@ func (f *Finder) named(q *Query, name string, n int) []Candidate {
 	if len(formed) == 0 {
 		return nil
 	}
-	own := make([]string, 0, len(formed))
-	for _, w := range formed {
-		own = append(own, w.Text)
-	}
-	names := f.x.Plain(index.PlainKey(plain), nil)
+	names := slices.DeleteFunc(f.x.Plain(index.PlainKey(plain), nil), func(name uint32) bool { return words.Plain(f.x.Name(name)) != plain })
 	if len(names) == 0 {
-		names = f.x.Exact(index.WordsKey(own), nil)
+		names = f.ofWords(needed(formed))
 	}
 	return f.candidates(q, names, plain, n)
+}
+
+// needed gives the words of a form that are not optional.
+func needed(formed []words.Word) []string {
+	list := make([]string, 0, len(formed))
+	for _, w := range formed {
+		if !w.Optional {
+			list = append(list, w.Text)
+		}
+	}
+	return list
+}
+
+// ofWords gives the names that have just some words.
+func (f *Finder) ofWords(list []string) []uint32 {
+	names := f.x.Exact(index.WordsKey(list), nil) // which sorts them
+	list = slices.Compact(list)
+	return slices.DeleteFunc(names, func(name uint32) bool {
+		own := needed(f.former.Form(f.x.Name(name)))
+		slices.Sort(own)
+		return !slices.Equal(slices.Compact(own), list)
+	})
 }
 
 // candidates gives the concepts of some names that are the same as a drug's.
@@ -121,7 +139,7 @@ func (f *Finder) candidates(q *Query, names []uint32, plain string, n int) []Can
 		}
 		features := Features{
 			Exact: true, Covered: 1, Filled: 1, Dice: 1, Type: f.x.NameType(name), Plain: words.Plain(f.x.Name(name)) == plain, Classes: f.classes,
-			Words: strings.Count(plain, " ") + 1, Gap: 1, Rarest: plainWeight,
+			Words: strings.Count(plain, " ") + 1, Gap: 1, Rarest: 1, Letters: len(plain),
 		}
 		list = append(list, Candidate{Concept: concept, Name: name, Score: f.rules.final(1, features), Features: features})
 	}
@@ -155,12 +173,14 @@ func (f *Finder) misspelled(sayings *Sayings, q *Query, word string, n int) (int
 	a := asked{text: formed[0].Text, raw: formed[0].Raw}
 	var s scratch
 	f.correct(&s, &a)
+	s.ours.set(word)
 	var list []Candidate
 	for at, id := range a.ids[:a.n] {
 		right := f.x.WordText(id)
-		for _, c := range f.candidates(q, f.x.Exact(index.WordsKey([]string{right}), nil), right, n) {
+		for _, c := range f.candidates(q, f.ofWords([]string{right}), right, n) {
 			c.Features.Exact, c.Features.Plain, c.Features.Corrected = false, false, true
-			c.Features.Dice = dice(trigrams(word), trigrams(words.Plain(f.x.Name(c.Name))))
+			s.theirs.set(words.Plain(f.x.Name(c.Name)))
+			c.Features.Dice = dice(&s.ours, &s.theirs)
 			c.Score = f.rules.final(a.sureness[at], c.Features)
 			list = append(list, c)
 		}

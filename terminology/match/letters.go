@@ -1,34 +1,43 @@
 package match
 
-import "slices"
+// letters are the letter trigrams of a text, by their hashes of twelve bits, each once.
+type letters struct {
+	list []uint16
+	has  [1 << letterBits]bool
+}
 
-// trigrams gives the letter trigrams of a text, as numbers, sorted.
-func trigrams(s string) []uint32 {
-	padded := "  " + s + " "
-	list := make([]uint32, 0, len(padded))
-	for i := 0; i+3 <= len(padded); i++ {
-		list = append(list, uint32(padded[i])<<16|uint32(padded[i+1])<<8|uint32(padded[i+2]))
+const letterBits = 12
+
+// set makes letters those of a text.
+func (l *letters) set(s string) {
+	for _, gram := range l.list {
+		l.has[gram] = false
 	}
-	slices.Sort(list)
-	return slices.Compact(list)
+	l.list = l.list[:0]
+	grams := uint32(' ')<<8 | ' '
+	for i := range len(s) + 1 {
+		c := byte(' ')
+		if i < len(s) {
+			c = s[i]
+		}
+		grams = (grams<<8 | uint32(c)) & 0xffffff
+		gram := uint16(grams * 2654435761 >> (32 - letterBits)) //nolint:gosec // twelve bits
+		if !l.has[gram] {
+			l.has[gram] = true
+			l.list = append(l.list, gram)
+		}
+	}
 }
 
 // dice is the share of trigrams that two texts have in common (Dice 1945).
-func dice(a, b []uint32) float64 {
+func dice(a, b *letters) float64 {
 	common := 0
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch {
-		case a[i] == b[j]:
+	for _, gram := range b.list {
+		if a.has[gram] {
 			common++
-			i++
-			j++
-		case a[i] < b[j]:
-			i++
-		default:
-			j++
 		}
 	}
-	return 2 * float64(common) / float64(max(1, len(a)+len(b)))
+	return 2 * float64(common) / float64(max(1, len(a.list)+len(b.list)))
 }
 
 // distance is how many letters have to be put in, taken out, changed or swapped with the next to make one word of another (Damerau 1964).

@@ -35,7 +35,8 @@ type Features struct {
 	Otherwise int     // 0 for one of the mention's own names, 1 for what else it is called first, 2 for others
 	Type      index.TermType
 	Words     int     // of the mention
-	Rarest    float64 // weight of the rarest word that matched
+	Rarest    float64 // weight of the rarest word that matched, of the weight that the rarest of all has
+	Letters   int     // of the mention, in bytes
 	Gap       float64 // to the next concept's score
 	Ties      int     // other concepts of the same score
 	Classes   bool    // the system is a classification, whose concepts stand for those below them
@@ -48,6 +49,8 @@ type Finder struct {
 	rules  *Rules
 	pool   sync.Pool // *scratch
 	has    index.Kinds
+	// rarest is the weight of a word that no name has.
+	rarest float64
 	// classes says that some concepts stand for those below them.
 	classes bool
 	// levels says that there are drugs with their strengths.
@@ -71,7 +74,7 @@ const (
 
 // NewFinder makes a Finder.
 func NewFinder(x *index.Index, former *words.Former, rules *Rules) *Finder {
-	f := &Finder{x: x, former: former, rules: rules, words: make([]wordFacts, x.Words()), totals: make([]float32, x.Names())}
+	f := &Finder{x: x, former: former, rules: rules, rarest: math.Log(2*float64(x.Names()) + 2), words: make([]wordFacts, x.Words()), totals: make([]float32, x.Names())}
 	for id := range f.words {
 		word := uint32(id)
 		text := x.WordText(word)
@@ -140,6 +143,9 @@ type scratch struct {
 	words   []asked
 	near    []uint32
 	best    map[uint32]Candidate
+	most    float64 // the best score so far
+	// ours and theirs are the letters of a mention and of a name.
+	ours, theirs letters
 }
 
 // scored is a name while names are compared.
@@ -192,6 +198,7 @@ func (f *Finder) Find(q *Query, n int) []Candidate {
 	s := f.pool.Get().(*scratch)
 	defer f.pool.Put(s)
 	clear(s.best)
+	s.most = 0
 	for i := range q.wordings {
 		if f.wording(s, q, i) && i == 0 && len(q.modifiers) == 0 {
 			break // in so many words: no other form of it says it better
@@ -233,11 +240,13 @@ func (f *Finder) wording(s *scratch, q *Query, at int) bool {
 		}
 		score, features := f.compare(s, name)
 		s.top = append(s.top, scored{name, score, features})
-		sure = sure || i < isPlain
+		sure = sure || i < isPlain && words.Plain(f.x.Name(name)) == w.plain
 	}
-	if !sure || len(q.modifiers) > 0 {
+	// What is said otherwise is not looked for by likeness where the mention is found already.
+	if (!sure || len(q.modifiers) > 0) && (w.otherwise == 0 || s.most < f.rules.Found) {
 		f.gather(s, q.Kinds)
 	}
+	s.ours.set(w.plain)
 	for range maxLettered {
 		t := s.likeliest(f.rules.Floor)
 		if t == nil {
@@ -245,13 +254,16 @@ func (f *Finder) wording(s *scratch, q *Query, at int) bool {
 		}
 		t.Wording, t.Words, t.Otherwise, t.Classes = at, len(w.formed), w.otherwise, f.classes
 		named := words.Plain(f.x.Name(t.name))
-		t.Type = f.x.NameType(t.name)
+		t.Type, t.Letters = f.x.NameType(t.name), len(w.plain)
+		t.Rarest /= f.rarest
 		if t.Plain = named == w.plain; t.Plain {
 			t.Dice = 1
 		} else {
-			t.Dice = dice(w.trigrams(), trigrams(named))
+			s.theirs.set(named)
+			t.Dice = dice(&s.ours, &s.theirs)
 		}
 		score := f.rules.final(t.score, t.Features)
+		s.most = max(s.most, score)
 		concept := f.x.NameConcept(t.name)
 		if known, found := s.best[concept]; !found || score > known.Score {
 			s.best[concept] = Candidate{Concept: concept, Name: t.name, Score: score, Features: t.Features}

@@ -23,16 +23,8 @@ type Query struct {
 type wording struct {
 	plain     string
 	formed    []words.Word
-	key       uint64
-	otherwise int      // as Features has it
-	letters   []uint32 // trigrams, once they are asked for
-}
-
-func (w *wording) trigrams() []uint32 {
-	if w.letters == nil {
-		w.letters = trigrams(w.plain)
-	}
-	return w.letters
+	key       uint32
+	otherwise int // as Features has it
 }
 
 // Ask makes a query. Names are the mention's words, as they stand and written out; what else the mention may be called is added. Modifiers
@@ -56,11 +48,5 @@ func (q *Query) add(former *words.Former, name string, otherwise int) {
 	if len(formed) == 0 || slices.ContainsFunc(q.wordings, func(w wording) bool { return slices.Equal(w.formed, formed) }) {
 		return
 	}
-	own := make([]string, 0, len(formed))
-	for _, w := range formed {
-		if !w.Optional {
-			own = append(own, w.Text)
-		}
-	}
-	q.wordings = append(q.wordings, wording{plain: words.Plain(name), formed: formed, key: index.WordsKey(own), otherwise: otherwise})
+	q.wordings = append(q.wordings, wording{plain: words.Plain(name), formed: formed, key: index.WordsKey(needed(formed)), otherwise: otherwise})
 }

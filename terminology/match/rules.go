@@ -27,6 +27,7 @@ type Rules struct {
 	Otherwise float64 `yaml:"otherwise"`
 	Deciding  float64 `yaml:"deciding"`
 	Settled   float64 `yaml:"settled"`
+	Found     float64 `yaml:"found"`
 	Unsaid    float64 `yaml:"unsaid"`
 	Types     struct {
 		Synonym   float64 `yaml:"synonym"`

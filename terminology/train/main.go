@@ -33,9 +33,10 @@ func main() {
 
 // example is a match, and whether it is right.
 type example struct {
-	vector []float64
-	right  bool
-	weight float64
+	vector  []float64
+	isPlain bool
+	right   bool
+	weight  float64
 }
 
 func run(ctx context.Context, data, out string) error {
@@ -77,8 +78,18 @@ func run(ctx context.Context, data, out string) error {
 	for i, w := range weights {
 		weights[i] = math.Round(w*1e4) / 1e4
 	}
-	threshold := choose(weights, ontology)
-	encoded, err := yaml.Marshal(match.Calibration{Weights: weights, Threshold: threshold})
+	plain, right := 0, 0
+	for _, e := range ontology {
+		if e.isPlain {
+			plain++
+			if e.right {
+				right++
+			}
+		}
+	}
+	c := match.Calibration{Weights: weights, Plain: math.Round(1e4*float64(right)/float64(plain)) / 1e4}
+	c.Threshold = choose(c, ontology)
+	encoded, err := yaml.Marshal(c)
 	if err != nil {
 		return err
 	}
@@ -109,7 +120,7 @@ func ontologyExamples(ctx context.Context, store *terminology.Store, describer *
 			if len(ids) == 0 || !isThere && found[0].Features.Exact {
 				continue // nobody can say: the corpora and the ontology tell some diseases apart otherwise
 			}
-			list = append(list, example{found[0].Vector(), m.Means(ids), 1})
+			list = append(list, example{found[0].Vector(), found[0].IsPlain(), m.Means(ids), 1})
 		}
 	}
 	return list, nil
@@ -145,12 +156,16 @@ func problemExamples(ctx context.Context, store *terminology.Store, describer *g
 const wanted = 0.95
 
 // choose gives the lowest threshold from which on what is coded is precise enough, and prints what each gives.
-func choose(weights []float64, list []example) float64 {
+func choose(c match.Calibration, list []example) float64 {
 	chosen := 1.0
 	for t := 0.98; t > 0.4; t -= 0.02 {
 		coded, right := 0, 0
 		for _, e := range list {
-			if probability(weights, e.vector) >= t {
+			p := probability(c.Weights, e.vector)
+			if e.isPlain {
+				p = max(p, c.Plain)
+			}
+			if p >= t {
 				coded++
 				if e.right {
 					right++

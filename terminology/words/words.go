@@ -127,7 +127,7 @@ func Plain(name string) string {
 			}
 			gap = false
 			b = append(b, string(r)...)
-		case r == '\'' || r == '’':
+		case r == '\'':
 		case r == '%':
 			b = append(b, " %"...)
 			gap = true
@@ -137,6 +137,9 @@ func Plain(name string) string {
 	}
 	return string(b)
 }
+
+// joinedLetters are letters that Unicode does not take apart.
+var joinedLetters = strings.NewReplacer("æ", "ae", "Æ", "ae", "œ", "oe", "Œ", "oe", "ß", "ss", "ø", "o", "Ø", "o", "ł", "l", "Ł", "l", "’", "'")
 
 // fold gives a text in lower case and without accents.
 func fold(s string) string {
@@ -155,7 +158,7 @@ func fold(s string) string {
 			return -1
 		}
 		return unicode.ToLower(r)
-	}, norm.NFKD.String(s))
+	}, norm.NFKD.String(joinedLetters.Replace(s)))
 }
 
 // Form gives the words of a name in their form, in its order; what is said not to be there begins with Denial.
@@ -270,8 +273,6 @@ func (f *Former) split(name string) []Word {
 		case c == '%':
 			add("%")
 			i++
-		case c == 0xe2 && strings.HasPrefix(s[i:], "’s"):
-			i += len("’s")
 		default:
 			i++
 		}
