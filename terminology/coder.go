@@ -14,6 +14,7 @@ import (
 	"charthand/nlp"
 	"charthand/terminology/index"
 	"charthand/terminology/match"
+	"charthand/terminology/source"
 	"charthand/terminology/words"
 )
 
@@ -23,11 +24,14 @@ type Config struct {
 	Systems []string
 	// Threshold is the probability from which on a coding is chosen; the shipped calibration's by default.
 	Threshold float64
-	// Maps are the systems that cross-maps lead to, by URL: ICD-10-CM and whatever is imported by default.
+	// Maps are the systems that cross-maps lead to beside those that are imported, by URL; DefaultMaps by default.
 	Maps []string
 	// Inside are codes that need no import.
 	Inside []Named
 }
+
+// DefaultMaps are the systems that cross-maps lead to where a site names none: those that need no licence.
+var DefaultMaps = []string{source.ICD10CM}
 
 // Local is the codes of what was imported. It implements nlp.Coder, and is safe for concurrent use until it is closed.
 type Local struct {
@@ -56,6 +60,9 @@ func (s *Store) Open(config Config) (_ *Local, err error) {
 	}
 	if l.calibration, err = match.DefaultCalibration(); err != nil {
 		return nil, err
+	}
+	if config.Maps == nil {
+		l.config.Maps = DefaultMaps
 	}
 	l.config.Threshold = cmp.Or(config.Threshold, l.calibration.Threshold)
 	names, err := s.names()
@@ -142,7 +149,7 @@ func (l *Local) Candidates(i int, m nlp.Mention) []match.Candidate {
 
 // ask makes a mention ready to be looked up.
 func (l *Local) ask(m nlp.Mention) *match.Query {
-	return match.Ask(l.former, l.said, m.Names, m.Modifiers, kinds[m.Kind])
+	return match.Ask(l.former, l.said, m.Names, m.Modifiers, m.Section, kinds[m.Kind])
 }
 
 func (l *Local) candidates(f *match.Finder, q *match.Query) []match.Candidate {

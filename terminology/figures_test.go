@@ -278,3 +278,14 @@ func drugNames(t testing.TB, folder string) string {
 	}
 	return path
 }
+
+// TestSections: what happened once is past where a past history says it, and now where an assessment does.
+func TestSections(t *testing.T) {
+	local := opened(t, diagnoses(data(t)))
+	for section, want := range map[string]string{"": "I21.9", "51848-0": "I21.9", "11348-0": "I25.2"} {
+		list := code(t, local, nlp.Mention{Kind: nlp.KindProblem, Names: []string{"myocardial infarction", "MI"}, Section: section})
+		if len(list) == 0 || list[0].Code != want {
+			t.Errorf("section %q: %+v, want %s", section, list, want)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 
 	"charthand/nlp"
 	"charthand/terminology/index"
-	"charthand/terminology/source"
 )
 
 // maps gives what a chosen concept corresponds to in other systems: only where it is one code, and one that may be written.
@@ -35,10 +34,7 @@ func (l *Local) maps(x *index.Index, concept uint32, of nlp.Coding) []nlp.Coding
 
 // leadsTo reports whether maps into a system are wanted.
 func (l *Local) leadsTo(system string) bool {
-	if l.config.Maps != nil {
-		return slices.Contains(l.config.Maps, system)
-	}
-	return system == source.ICD10CM || slices.ContainsFunc(l.all(), func(x *index.Index) bool { return x.Meta.System == system })
+	return slices.Contains(l.config.Maps, system) || slices.ContainsFunc(l.all(), func(x *index.Index) bool { return x.Meta.System == system })
 }
 
 func (l *Local) all() []*index.Index {

@@ -12,6 +12,7 @@ import (
 	"charthand/fhir/client"
 	"charthand/nlp"
 	"charthand/terminology"
+	"charthand/terminology/match"
 	"charthand/terminology/remote"
 )
 
@@ -21,7 +22,7 @@ type terminologySettings struct {
 	Systems []string `yaml:"systems"`
 	// Threshold is the probability from which on a code is written.
 	Threshold float64 `yaml:"threshold"`
-	// Maps are the systems that cross-maps lead to, by URL.
+	// Maps are the systems that cross-maps lead to beside those that are imported, by URL.
 	Maps []string `yaml:"maps"`
 	// Server is a FHIR terminology server that is asked instead.
 	Server *terminologyServer `yaml:"server"`
@@ -39,6 +40,21 @@ type terminologyServer struct {
 
 // kindNames are the kinds of mention as users write them.
 var kindNames = map[string]nlp.Kind{"problem": nlp.KindProblem, "drug": nlp.KindDrug, "procedure": nlp.KindProcedure, "test": nlp.KindTest}
+
+// fill puts the defaults where nothing is set.
+func (t *terminologySettings) fill() error {
+	calibration, err := match.DefaultCalibration()
+	if err != nil {
+		return err
+	}
+	if t.Threshold == 0 {
+		t.Threshold = calibration.Threshold
+	}
+	if t.Maps == nil {
+		t.Maps = terminology.DefaultMaps
+	}
+	return nil
+}
 
 // check says what is wrong with the settings.
 func (t terminologySettings) check() error {

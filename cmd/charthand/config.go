@@ -129,6 +129,9 @@ func (f siteFlags) read() (*settings, error) {
 	if err := in.Sync.checkCriteria(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
+	if err := in.Terminology.fill(); err != nil {
+		return nil, err
+	}
 	if err := in.Terminology.check(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}

@@ -146,6 +146,7 @@ type terminologyLookupCommand struct {
 	Text      string   `arg:"" help:"What to look up; - for one text a line of standard input."`
 	Kind      string   `help:"What it is: problem, drug, procedure or test; other for severities, routes, units and sections." enum:"problem,drug,procedure,test,other" default:"problem"`
 	Modifiers []string `name:"modifier" help:"What the note says of it elsewhere, such as left, acute or 40 mg; may be said several times." placeholder:"TEXT"`
+	Section   string   `help:"LOINC code of the section that it stands in, such as 11348-0 (past medical history)." placeholder:"CODE"`
 	JSON      bool     `name:"json" help:"One JSON object a text."`
 }
 
@@ -204,8 +205,8 @@ func (c *terminologyLookupCommand) lookup(in *settings) (func(context.Context, s
 	}
 	return func(ctx context.Context, said string, s streams) error {
 		t := text.New(said)
-		normal := normalizer.Normal(t, concept.Mention{Span: text.Span{End: len(said)}, Kind: concept.Kind(c.Kind)}, nil)
-		m := nlp.Mention{Kind: kind, Names: []string{normal}, Modifiers: c.Modifiers}
+		normal := normalizer.Normal(t, concept.Mention{Span: text.Span{End: len(said)}, Kind: concept.Kind(c.Kind), Section: c.Section}, nil)
+		m := nlp.Mention{Kind: kind, Names: []string{normal}, Modifiers: c.Modifiers, Section: c.Section}
 		if normal != said {
 			m.Names = append(m.Names, said)
 		}

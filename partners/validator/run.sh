@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Validates what bin/charthand writes: the sample documents, attachments and 200 dictated notes as R4, US Core and IPS, the sample documents in every way
-# of writing and with a site's settings, and what becomes of notes that are replaced or withdrawn.
+# of writing, with a site's settings and with codes, and what becomes of notes that are replaced or withdrawn.
 # Usage: partners/validator/run.sh CACHE DATA
 set -euo pipefail
 cache=$1 data=$2
@@ -25,6 +25,7 @@ fi
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
+export XDG_DATA_HOME=$out/data # what somebody has imported here is not in what is validated
 documents=(fixtures/documents/*.json)
 python3 "$here/attachments.py" fixtures/attachments >"$out/attachments.ndjson"
 dictated=()
@@ -38,6 +39,13 @@ extract() { # FOLDER ARGUMENT…
   mkdir -p "$out/$1"
   bin/charthand extract --out "$out/$1/bundles.ndjson" "${@:2}"
 }
+printf '%s\t%s\t%s\t%s\n' term code display kind \
+  'atrial fibrillation' I48.91 'Unspecified atrial fibrillation' problem hypertension I10 'Essential (primary) hypertension' problem \
+  'chest pain' R07.9 'Chest pain, unspecified' problem asthma J45.909 'Unspecified asthma, uncomplicated' problem >"$out/codes.tsv"
+bin/charthand terminology import tsv "$out/codes.tsv" --system http://hl7.org/fhir/sid/icd-10-cm --data "$out/codes"
+extract coded --data "$out/codes" "${documents[@]}" "${dictated[@]}"
+rm -r "$out/codes"
+grep -q '"code":"I48.91"' "$out/coded/bundles.ndjson"
 packages=$data/fhir/packages
 profiles=(r4)
 if [ -f "$packages/us-core-6.1.0.tgz" ] && [ -f "$packages/ips-1.1.0.tgz" ]; then

@@ -28,13 +28,14 @@ type wording struct {
 }
 
 // Ask makes a query. Names are the mention's words, as they stand and written out; what else the mention may be called is added. Modifiers
-// are words that stand elsewhere in the note: they choose among concepts, and count for nothing where none has them.
-func Ask(former *words.Former, sayings *Sayings, names, modifiers []string, kinds index.Kinds) *Query {
+// are words that stand elsewhere in the note: they choose among concepts, and count for nothing where none has them. section is the LOINC code of
+// where the mention stands.
+func Ask(former *words.Former, sayings *Sayings, names, modifiers []string, section string, kinds index.Kinds) *Query {
 	q := &Query{Names: names, Kinds: kinds, said: modifiers}
 	for _, name := range names {
 		q.add(former, name, 0)
 	}
-	for i, name := range sayings.Otherwise(names) {
+	for i, name := range sayings.Otherwise(names, section) {
 		q.add(former, name, min(2, i+1))
 	}
 	for _, modifier := range modifiers {

@@ -16,6 +16,7 @@ var defaultSayings []byte
 // Sayings are what clinicians write for what code systems call otherwise. It is read-only once made.
 type Sayings struct {
 	plain, drug phrases
+	sections    map[string]phrases // by LOINC code
 	cased       map[string]string
 	sig         map[string]bool   // words of how a drug is taken
 	forms       map[string]string // words of a form → as RxNorm has it
@@ -34,24 +35,31 @@ const maxMeanings = 5
 // DefaultSayings gives the sayings inside the binary.
 func DefaultSayings() (*Sayings, error) {
 	var file struct {
-		Cased map[string]string `yaml:"cased"`
-		Plain map[string]any    `yaml:"plain"`
-		Drug  map[string]any    `yaml:"drug"`
-		Sig   []string          `yaml:"sig"`
-		Forms map[string]string `yaml:"forms"`
-		Units map[string]string `yaml:"units"`
+		Cased    map[string]string         `yaml:"cased"`
+		Plain    map[string]any            `yaml:"plain"`
+		Sections map[string]map[string]any `yaml:"sections"`
+		Drug     map[string]any            `yaml:"drug"`
+		Sig      []string                  `yaml:"sig"`
+		Forms    map[string]string         `yaml:"forms"`
+		Units    map[string]string         `yaml:"units"`
 	}
 	if err := yaml.UnmarshalWithOptions(defaultSayings, &file, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("sayings: %s", yaml.FormatError(err, false, false))
 	}
-	s := &Sayings{cased: file.Cased, sig: map[string]bool{}, forms: file.Forms, units: file.Units}
+	s := &Sayings{sections: map[string]phrases{}, cased: file.Cased, sig: map[string]bool{}, forms: file.Forms, units: file.Units}
 	for _, word := range file.Sig {
 		s.sig[word] = true
 	}
 	var errPlain, errDrug error
 	s.plain, errPlain = phrasesOf(file.Plain)
 	s.drug, errDrug = phrasesOf(file.Drug)
-	return s, errors.Join(errPlain, errDrug)
+	faults := []error{errPlain, errDrug}
+	for code, list := range file.Sections {
+		phrases, err := phrasesOf(list)
+		s.sections[code] = phrases
+		faults = append(faults, err)
+	}
+	return s, errors.Join(faults...)
 }
 
 // phrases are sayings by their first word, the longest first.
@@ -88,11 +96,11 @@ func phrasesOf(file map[string]any) (phrases, error) {
 	return p, nil
 }
 
-// Otherwise gives what else a mention of some names may be called, the likeliest first.
-func (s *Sayings) Otherwise(names []string) []string {
+// Otherwise gives what else a mention of some names may be called in a section (LOINC; empty for none), the likeliest first.
+func (s *Sayings) Otherwise(names []string, section string) []string {
 	var out []string
 	for _, name := range slices.Backward(names) { // as it stands before as it was written out: capitals count
-		for _, other := range s.others(name) {
+		for _, other := range s.others(name, section) {
 			if len(out) < maxMeanings && !slices.ContainsFunc(out, func(o string) bool { return strings.EqualFold(o, other) }) {
 				out = append(out, other)
 			}
@@ -102,7 +110,7 @@ func (s *Sayings) Otherwise(names []string) []string {
 }
 
 // others gives a name with each phrase said otherwise: the first meaning of all, then each further one.
-func (s *Sayings) others(name string) []string {
+func (s *Sayings) others(name, section string) []string {
 	raw := cut(name)
 	lower := make([]string, len(raw))
 	for i, word := range raw {
@@ -111,13 +119,16 @@ func (s *Sayings) others(name string) []string {
 	var found [][]string // the meanings of each part
 	changed := false
 	for i := 0; i < len(raw); {
-		if meaning, is := s.cased[raw[i]]; is {
+		if meaning, is := s.cased[raw[i]]; is && s.sections[section].at(lower, i) == nil {
 			found = append(found, []string{meaning})
 			changed = true
 			i++
 			continue
 		}
-		one := s.plain.at(lower, i)
+		one := s.sections[section].at(lower, i)
+		if one == nil {
+			one = s.plain.at(lower, i)
+		}
 		if one == nil {
 			found = append(found, []string{raw[i]})
 			i++

@@ -44,7 +44,7 @@ func (f *Finder) AtStrength(s *Sayings, former *words.Former, q *Query, drug Can
 		if strings.TrimSpace(wanted.words) == "" || len(wanted.levels) == 2 && (strength == "" || form == "") {
 			continue
 		}
-		if found, ok := f.exactly(Ask(former, &Sayings{}, []string{name + " " + wanted.words}, nil, q.Kinds), wanted.levels); ok {
+		if found, ok := f.exactly(Ask(former, &Sayings{}, []string{name + " " + wanted.words}, nil, "", q.Kinds), wanted.levels); ok {
 			found.Score, found.Features = drug.Score, drug.Features
 			return found
 		}

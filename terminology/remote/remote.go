@@ -108,7 +108,7 @@ func (c *Coder) Code(ctx context.Context, mentions []nlp.Mention) ([][]nlp.Codin
 		if c.config.ValueSets[m.Kind] == "" {
 			continue
 		}
-		queries[i] = match.Ask(c.former, c.said, m.Names, m.Modifiers, kindsOf(m.Kind))
+		queries[i] = match.Ask(c.former, c.said, m.Names, m.Modifiers, m.Section, kindsOf(m.Kind))
 		wanted = append(wanted, c.expansions(m)...)
 	}
 	if err := c.fetch(ctx, wanted); err != nil {
@@ -145,7 +145,7 @@ func (c *Coder) Code(ctx context.Context, mentions []nlp.Mention) ([][]nlp.Codin
 
 // expansions are the requests for what a mention may be.
 func (c *Coder) expansions(m nlp.Mention) []string {
-	filters := append(slices.Clone(m.Names), c.said.Otherwise(m.Names)...)
+	filters := append(slices.Clone(m.Names), c.said.Otherwise(m.Names, m.Section)...)
 	var list []string
 	for _, filter := range filters[:min(len(filters), maxFilters)] {
 		query := url.Values{"url": {c.config.ValueSets[m.Kind]}, "filter": {filter}, "count": {fmt.Sprint(maxListed)}, "includeDesignations": {"true"}}
