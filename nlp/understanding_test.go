@@ -169,8 +169,12 @@ func TestAdversariesAreLinear(t *testing.T) {
 			curve = append(curve, fmt.Sprintf("%.2f MB %v", float64(len(text(n)))/1e6, last.Round(time.Millisecond)))
 		}
 		t.Logf("%s: %s", name, strings.Join(curve, ", "))
-		if ratio := float64(last) / float64(max(first, time.Millisecond)); ratio > 10 {
-			t.Errorf("%s: four times the text takes %.1f times as long", name, ratio)
+		ratio := func() float64 { return float64(last) / float64(max(first, time.Millisecond)) }
+		for tries := 0; ratio() > 10 && tries < 5; tries++ { // other tests may have the processor
+			first, last = took(most/4), took(most)
+		}
+		if ratio() > 10 {
+			t.Errorf("%s: four times the text takes %.1f times as long", name, ratio())
 		}
 	}
 }
