@@ -40,13 +40,28 @@ var levels = map[string]index.Level{
 	"SCD": index.Clinical, "GPCK": index.Clinical, "SBD": index.Branded, "BPCK": index.Branded,
 }
 
-// rrf gives the columns of a line.
-func (in *Input) rrf(line string, count int) ([]string, error) {
-	cut, found := strings.CutSuffix(line, "|")
-	if !found {
-		return nil, in.fault("a line that does not end in |: it was cut off, or is no RRF")
+// rrf calls a function with the columns of each line.
+func (in *Input) rrf(count int, take func(c []string) error) error {
+	for {
+		line, err := in.next(true)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		cut, found := strings.CutSuffix(line, "|")
+		if !found {
+			return in.fault("a line that does not end in |: it was cut off, or is no RRF")
+		}
+		c, err := in.columns(cut, "|", count)
+		if err != nil {
+			return err
+		}
+		if err := take(c); err != nil {
+			return err
+		}
 	}
-	return in.columns(cut, "|", count)
 }
 
 // brandInName is the brand at the end of the name of a branded drug: "furosemide 40 MG Oral Tablet [Lasix]".
@@ -59,50 +74,47 @@ var strengthInName = regexp.MustCompile(`\s\d`)
 func readDrugs(_ context.Context, in *Input, add Add) error {
 	say(&in.System, RxNorm)
 	found := false
-	for {
-		line, err := in.next(true)
-		if errors.Is(err, io.EOF) {
-			if !found {
-				return in.fault("no name of RxNorm was found")
-			}
+	err := in.rrf(consoColumns, func(c []string) error {
+		id, language, source, kind, code, name, suppressed := c[0], c[1], c[11], c[12], c[13], c[14], c[16]
+		if suppressed != "N" {
 			return nil
 		}
-		if err != nil {
-			return err
+		if source == "ATC" && (kind == "IN" || kind == "RXN_IN") {
+			return add(maps(id, ATC, code))
 		}
-		c, err := in.rrf(line, consoColumns)
-		if err != nil {
-			return err
-		}
-		id, language, source, kind, code, name, suppressed := c[0], c[1], c[11], c[12], c[13], c[14], c[16]
-		if source == "ATC" && suppressed == "N" && (kind == "IN" || kind == "RXN_IN") {
-			if err := add(maps(id, ATC, code)); err != nil {
-				return err
-			}
-		}
-		if source != "RXNORM" || language != "ENG" || suppressed != "N" {
-			continue
+		if source != "RXNORM" || language != "ENG" {
+			return nil
 		}
 		if level, main := levels[kind]; main {
 			found = true
-			err = add.all(concept(id, index.Drug, level), term(id, index.Preferred, name))
-			if branded := brandInName.FindStringSubmatch(name); err == nil && branded != nil {
-				// People call it by its brand alone.
-				short := branded[2]
-				if at := strengthInName.FindStringIndex(branded[1]); at != nil && !strings.Contains(branded[1], " / ") {
-					short += branded[1][at[0]:]
-				}
-				if short != branded[2] {
-					err = add(term(id, index.Synonym, short))
-				}
+			if err := add.all(concept(id, index.Drug, level), term(id, index.Preferred, name)); err != nil {
+				return err
+			}
+			if short := called(name); short != "" {
+				return add(term(id, index.Synonym, short))
 			}
 		} else if kind == "SY" || kind == "TMSY" || kind == "PSN" {
-			err = add(term(id, index.Synonym, name))
+			return add(term(id, index.Synonym, name))
 		}
-		if err != nil {
-			return err
-		}
+		return nil
+	})
+	if err == nil && !found {
+		return in.fault("no name of RxNorm was found")
 	}
+	return err
+}
+
+// called gives what people call a branded drug: its brand alone, with its strength and form; empty for another drug.
+func called(name string) string {
+	branded := brandInName.FindStringSubmatch(name)
+	if branded == nil || strings.Contains(branded[1], " / ") {
+		return ""
+	}
+	at := strengthInName.FindStringIndex(branded[1])
+	if at == nil {
+		return ""
+	}
+	return branded[2] + branded[1][at[0]:]
 }
 
 // upward are the relations from a concept to what it is a more exact form of. RXNREL says them of its second concept.
@@ -110,44 +122,21 @@ var upward = map[string]bool{"has_ingredient": true, "has_precise_ingredient": t
 
 // readDrugRelations reads the relations between concepts.
 func readDrugRelations(_ context.Context, in *Input, add Add) error {
-	for {
-		line, err := in.next(true)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		c, err := in.rrf(line, relColumns)
-		if err != nil {
-			return err
-		}
+	return in.rrf(relColumns, func(c []string) error {
 		target, kind, code, relation, source := c[0], c[2], c[4], c[7], c[10]
 		if source != "RXNORM" || kind != "CUI" || !upward[relation] {
-			continue
+			return nil
 		}
-		if err := add(index.Record{Kind: index.IsParent, Code: code, Target: target, Type: index.Related}); err != nil {
-			return err
-		}
-	}
+		return add(above(code, target))
+	})
 }
 
 // readSources reads which version of RxNorm this is.
 func readSources(_ context.Context, in *Input, _ Add) error {
-	for {
-		line, err := in.next(true)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		c, err := in.rrf(line, sabColumns)
-		if err != nil {
-			return err
-		}
+	return in.rrf(sabColumns, func(c []string) error {
 		if c[3] == "RXNORM" {
 			say(&in.Version, c[6])
 		}
-	}
+		return nil
+	})
 }
