@@ -42,7 +42,7 @@ func (w *writer) observation(f *fact) (r *resource.Observation, sign string) {
 	switch {
 	case sign != "":
 		r.Category = []resource.CodeableConcept{*coded(observationCategory, "vital-signs")}
-		r.Code.Coding = append(slices.Clone(w.config.Rules.VitalSigns[sign].Codes), r.Code.Coding...)
+		r.Code.Coding = append(slices.Clone(w.config.Rules.VitalSigns[sign].Codes), slices.DeleteFunc(r.Code.Coding, func(c resource.Code) bool { return c.System == loinc })...)
 	case r.ValueQuantity != nil && w.laboratory[r.ValueQuantity.Code] || r.ValueRange != nil && r.ValueRange.Low != nil && w.laboratory[r.ValueRange.Low.Code]:
 		r.Category = []resource.CodeableConcept{*coded(observationCategory, "laboratory")}
 	}

@@ -16,6 +16,8 @@ type Coding struct {
 	Score float64
 	// Chosen says that it is sure enough to be written: at most one of each system.
 	Chosen bool
+	// Leaf says that the code may be written: it is no heading of a classification.
+	Leaf bool
 	// Mapped says that it was not found by the mention's words, but corresponds to a concept that was.
 	Mapped bool
 }

@@ -14,7 +14,6 @@ import (
 	"charthand/nlp"
 	"charthand/terminology/index"
 	"charthand/terminology/match"
-	"charthand/terminology/source"
 	"charthand/terminology/words"
 )
 
@@ -24,14 +23,11 @@ type Config struct {
 	Systems []string
 	// Threshold is the probability from which on a coding is chosen; the shipped calibration's by default.
 	Threshold float64
-	// Maps are the systems that cross-maps lead to beside those that are imported, by URL; DefaultMaps by default.
+	// Maps are the systems that cross-maps lead to beside those that are imported, by URL: what is in them is not checked.
 	Maps []string
 	// Inside are codes that need no import.
 	Inside []Named
 }
-
-// DefaultMaps are the systems that cross-maps lead to where a site names none: those that need no licence.
-var DefaultMaps = []string{source.ICD10CM}
 
 // Local is the codes of what was imported. It implements nlp.Coder, and is safe for concurrent use until it is closed.
 type Local struct {
@@ -60,9 +56,6 @@ func (s *Store) Open(config Config) (_ *Local, err error) {
 	}
 	if l.calibration, err = match.DefaultCalibration(); err != nil {
 		return nil, err
-	}
-	if config.Maps == nil {
-		l.config.Maps = DefaultMaps
 	}
 	l.config.Threshold = cmp.Or(config.Threshold, l.calibration.Threshold)
 	names, err := s.names()
@@ -203,8 +196,8 @@ func (l *Local) code(m nlp.Mention) []nlp.Coding {
 		for at, c := range l.candidates(f, q) {
 			concept := x.Concept(c.Concept)
 			most = min(most, l.calibration.Probability(c)) // what comes first is likelier
-			coding := nlp.Coding{System: x.Meta.System, Version: x.Meta.Version, Code: concept.Code, Display: concept.Display, Score: most}
-			coding.Chosen = at == 0 && coding.Score >= l.config.Threshold && concept.Level != index.Header && c.Features.Ties == 0
+			coding := nlp.Coding{System: x.Meta.System, Version: x.Meta.Version, Code: concept.Code, Display: concept.Display, Score: most, Leaf: concept.Level != index.Header}
+			coding.Chosen = at == 0 && coding.Score >= l.config.Threshold && coding.Leaf && c.Features.Ties == 0
 			if coding.Chosen {
 				mapped = append(mapped, l.maps(x, c.Concept, coding)...)
 			}
@@ -212,6 +205,7 @@ func (l *Local) code(m nlp.Mention) []nlp.Coding {
 		}
 	}
 	list = append(addMapped(list, mapped), l.inside.code(m, q.Kinds)...)
+	onePerSystem(list)
 	slices.SortStableFunc(list, func(a, b nlp.Coding) int { return cmp.Compare(b.Score, a.Score) })
 	return list
 }

@@ -46,7 +46,7 @@ func small(t testing.TB, config terminology.Config, names ...string) *terminolog
 }
 
 // everything has a low threshold: what is measured elsewhere is not tested here.
-var everything = terminology.Config{Threshold: 0.5}
+var everything = terminology.Config{Threshold: 0.5, Maps: []string{"http://hl7.org/fhir/sid/icd-10-cm"}}
 
 func TestCodes(t *testing.T) {
 	all := []string{"snomed", "icd10cm", "rxnorm", "loinc", "icd10pcs", "doid"}
@@ -87,7 +87,6 @@ func TestCodes(t *testing.T) {
 		"the beginning of a code is not written": {[]string{"icd10pcs"}, nlp.Mention{Kind: nlp.KindProcedure, Names: []string{"gonoscopy right"}}, nil},
 		"a procedure of the tables":              {[]string{"icd10pcs"}, nlp.Mention{Kind: nlp.KindProcedure, Names: []string{"inspection of left knee, endoscopic"}}, []string{"icd10pcs 0SJD4ZZ"}},
 		"a procedure of SNOMED CT":               {all, nlp.Mention{Kind: nlp.KindProcedure, Names: []string{"knee endoscopy"}}, []string{"snomed 103"}},
-		"a misspelling":                          {[]string{"snomed"}, nlp.Mention{Kind: nlp.KindProblem, Names: []string{"gonittis"}}, []string{"snomed 101", "icd10cm M11.1*"}},
 		"what has nothing in common":             {all, nlp.Mention{Kind: nlp.KindProblem, Names: []string{"zzz"}}, nil},
 		"nothing but signs":                      {all, nlp.Mention{Kind: nlp.KindProblem, Names: []string{"--- ( ) ''"}}, nil},
 	} {
@@ -121,6 +120,23 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
+// TestMisspelling: what is an edit away is found, though it need not be sure enough to be written.
+func TestMisspelling(t *testing.T) {
+	local := small(t, everything, "snomed")
+	if list := code(t, local, nlp.Mention{Kind: nlp.KindProblem, Names: []string{"gonittis"}}); len(list) == 0 || list[0].Code != "101" {
+		t.Errorf("got %+v", list)
+	}
+}
+
+// TestMapsIntoWhatIsThere: a map into a system that is imported is written without being named, if the system has the code.
+func TestMapsIntoWhatIsThere(t *testing.T) {
+	local := small(t, terminology.Config{Threshold: 0.9}, "doid", "icd10cm")
+	want := []string{"doid DOID:2", "icd10cm M11.9*"}
+	if diff := cmp.Diff(want, chosen(t, local, nlp.Mention{Kind: nlp.KindProblem, Names: []string{`inflammation of "the" knee`}})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestMaps: cross-maps lead where a site wants them to.
 func TestMaps(t *testing.T) {
 	m := nlp.Mention{Kind: nlp.KindProblem, Names: []string{"gonitis"}}
@@ -129,8 +145,8 @@ func TestMaps(t *testing.T) {
 		maps []string
 		want []string
 	}{
-		"by default":    {nil, []string{"doid DOID:2", "icd10cm M11.9*"}},
-		"none":          {[]string{}, []string{"doid DOID:2"}},
+		"by default":    {nil, []string{"doid DOID:2"}},
+		"one":           {[]string{"http://hl7.org/fhir/sid/icd-10-cm"}, []string{"doid DOID:2", "icd10cm M11.9*"}},
 		"another":       {[]string{mesh}, []string{"doid DOID:2", "terminology-hl7-org-codesystem-msh D000001*"}},
 		"SNOMED CT too": {[]string{"http://snomed.info/sct"}, []string{"doid DOID:2", "snomed 101*"}},
 	} {

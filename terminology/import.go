@@ -75,7 +75,7 @@ func (s *Store) Add(ctx context.Context, in Import) (meta *index.Meta, err error
 		return nil, errors.New("the files do not say which code system this is: name its URL (--system)")
 	}
 	told.Version = cmp.Or(told.Version, "unknown")
-	if err := s.mayTakePlace(told, in.Replace); err != nil {
+	if err := s.mayTakePlace(told, spool.Sources(), in.Replace); err != nil {
 		return nil, err
 	}
 	if in.Building != nil {
@@ -89,15 +89,24 @@ func (s *Store) Add(ctx context.Context, in Import) (meta *index.Meta, err error
 }
 
 // mayTakePlace refuses a release where another version of its system is there.
-func (s *Store) mayTakePlace(told index.Meta, replace bool) error {
+func (s *Store) mayTakePlace(told index.Meta, sources []index.Source, replace bool) error {
 	here, err := index.Open(s.path(told.System))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || replace || err != nil: // one that cannot be read may be written over
 		return nil //nolint:nilerr // see there
+	case here.Meta.System != told.System:
+		err = fmt.Errorf("%s has the name %s already: it stays as it is; --replace puts the new one in its place", here.Meta.System, Short(told.System))
 	case here.Meta.Version != told.Version:
 		err = fmt.Errorf("%s is there in version %s, this is %s: it stays as it is; --replace puts the new one in its place", told.System, here.Meta.Version, told.Version)
+	case !sameSums(here.Meta.Sources, sources):
+		err = fmt.Errorf("%s is there in version %s, made of other files: it stays as it is; --replace puts the new one in its place", told.System, told.Version)
 	}
 	return errors.Join(err, here.Close())
+}
+
+// sameSums reports whether two lists are of files with the same bytes.
+func sameSums(a, b []index.Source) bool {
+	return slices.EqualFunc(a, b, func(x, y index.Source) bool { return x.SHA256 == y.SHA256 })
 }
 
 // read reads all files that are not in the spool.
@@ -111,6 +120,13 @@ func (in *Import) read(ctx context.Context, files []source.File, spool *index.Sp
 		if in.Progress != nil {
 			in.Progress(min(passed, total), total)
 		}
+	}
+	var names []string
+	for _, file := range files {
+		names = append(names, file.Name)
+	}
+	if err := spool.Keep(names); err != nil {
+		return err
 	}
 	for _, file := range files {
 		opened, err := file.Open()

@@ -20,7 +20,7 @@ import (
 type terminologySettings struct {
 	// Systems are the imported code systems that are used, as charthand terminology list names them; all by default.
 	Systems []string `yaml:"systems"`
-	// Threshold is the probability from which on a code is written.
+	// Threshold is the probability from which on a code is written; 0 leaves it to the calibration.
 	Threshold float64 `yaml:"threshold"`
 	// Maps are the systems that cross-maps lead to beside those that are imported, by URL.
 	Maps []string `yaml:"maps"`
@@ -49,9 +49,6 @@ func (t *terminologySettings) fill() error {
 	}
 	if t.Threshold == 0 {
 		t.Threshold = calibration.Threshold
-	}
-	if t.Maps == nil {
-		t.Maps = terminology.DefaultMaps
 	}
 	return nil
 }

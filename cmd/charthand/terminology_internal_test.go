@@ -29,6 +29,12 @@ func withTable(t *testing.T) string {
 	return folder
 }
 
+// mapped is a site's settings that want cross-maps into ICD-10-CM.
+func mapped(t *testing.T) string {
+	t.Helper()
+	return save(t, "site.yaml", "terminology: {maps: ['http://hl7.org/fhir/sid/icd-10-cm']}")
+}
+
 func TestTerminologyCommands(t *testing.T) {
 	folder := withTable(t)
 	for _, test := range []struct {
@@ -38,8 +44,8 @@ func TestTerminologyCommands(t *testing.T) {
 		want string
 	}{
 		{[]string{"list"}, "", exitDone, "urn-own  Our codes  7        2         2"},
-		{[]string{"lookup", "pneumonia"}, "", exitDone, "urn-own  P-1    Pneumonia"},
-		{[]string{"lookup", "pneumonia"}, "", exitDone, "yes (map)  icd10cm  J18.9"},
+		{[]string{"lookup", "pneumonia"}, "", exitDone, "urn-own  P-1   Pneumonia"},
+		{[]string{"lookup", "pneumonia", "--config", mapped(t)}, "", exitDone, "yes (map)  icd10cm  J18.9"},
 		{[]string{"lookup", "pneumonias"}, "", exitDone, "P-1"},
 		{[]string{"lookup", "--kind", "drug", "pneumonia"}, "", exitDone, "pneumonia: nothing was found"},
 		{[]string{"lookup", "--kind", "drug", "ceftriaxone 1 g IV daily"}, "", exitDone, "D-1"},
@@ -65,7 +71,7 @@ func TestTerminologyCommands(t *testing.T) {
 func TestCodesInAnswers(t *testing.T) {
 	folder := withTable(t)
 	text := `{"id":"1","text":"Admitted with pneumonia. Started on ceftriaxone.","entities":[{"label":"Disease_disorder","start":14,"end":23},{"label":"Medication","start":36,"end":47}]}`
-	out, messages, code := program(t, text, "annotate", "--given", "-", "--data", folder)
+	out, messages, code := program(t, text, "annotate", "--given", "-", "--data", folder, "--config", mapped(t))
 	if code != exitDone || !strings.Contains(out, `"codings":[{"system":"urn:own","code":"P-1","display":"Pneumonia","score":0.9`) || !strings.Contains(out, `"code":"J18.9"`) || !strings.Contains(out, `"code":"D-1"`) {
 		t.Errorf("%d\n%s%s", code, out, messages)
 	}
@@ -86,7 +92,7 @@ func TestCodesInAnswers(t *testing.T) {
 		}
 		return b
 	}
-	with, without := bundle("--data", folder), bundle("--data", t.TempDir())
+	with, without := bundle("--data", folder, "--config", mapped(t)), bundle("--data", t.TempDir())
 	identifiers := func(b map[string]any) []string {
 		var list []string
 		for _, e := range b["entry"].([]any) {

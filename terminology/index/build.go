@@ -21,6 +21,7 @@ type builder struct {
 	levels   []Level
 	known    []bool // by IsConcept, not only by a name
 	displays []string
+	shown    []bool // displays that are preferred names
 
 	texts     []byte
 	textEnds  []uint32 // into texts, by term
@@ -36,6 +37,8 @@ type builder struct {
 	words     []uint32          // of all terms; the highest bit marks optional ones
 	wordEnds  []uint32
 
+	languages []string // other than the one in use
+
 	related, loose, nameless int // parents that were said, those of concepts that are not there, and names of such
 }
 
@@ -47,6 +50,9 @@ type mapping struct {
 
 // optional marks a word in words that a name may lack.
 const optional = 1 << 31
+
+// maxLanguages is how many languages a message names.
+const maxLanguages = 10
 
 // looseShare is what part of the relations may be between concepts that are not there: one in looseShare.
 const looseShare = 10
@@ -63,6 +69,10 @@ func Build(path string, spool *Spool, meta Meta, former *words.Former) (*Meta, e
 				b.levels[at] = r.Level
 			}
 			b.kinds[at], b.known[at] = b.kinds[at]|r.Kinds, true
+		case IsOtherLanguage:
+			if len(b.languages) < maxLanguages && !slices.Contains(b.languages, r.ID) {
+				b.languages = append(b.languages, strings.Clone(r.ID))
+			}
 		case IsAcceptable:
 			b.accepted[r.ID] = min(r.Type, b.acceptance(r.ID, Related))
 		default: // in the second pass
@@ -74,6 +84,9 @@ func Build(path string, spool *Spool, meta Meta, former *words.Former) (*Meta, e
 	}
 	if len(b.codes) == 0 {
 		return nil, errors.New("no concept was found")
+	}
+	if len(b.accepted) == 0 && len(b.languages) > 0 {
+		return nil, fmt.Errorf("no name is one in the language that was asked for; the release has the language reference sets %s", strings.Join(b.languages, ", "))
 	}
 	if err := spool.each(b.second); err != nil {
 		return nil, err
@@ -105,6 +118,7 @@ func (b *builder) concept(code string) uint32 {
 		at = uint32(len(b.codes)) //nolint:gosec // a code system has fewer than 2^32 concepts
 		b.concepts[code] = at
 		b.codes, b.kinds, b.levels, b.known, b.displays = append(b.codes, code), append(b.kinds, 0), append(b.levels, Leaf), append(b.known, false), append(b.displays, "")
+		b.shown = append(b.shown, false)
 	}
 	return at
 }
@@ -152,10 +166,10 @@ func (b *builder) second(r *Record) error {
 		}
 		b.maps = append(b.maps, mapping{at, uint8(system), r.Target}) //nolint:gosec // checked above
 	case IsDisplay:
-		b.displays[at] = r.Text
+		b.displays[at], b.shown[at] = r.Text, true
 	case IsKind:
 		b.kinds[at] |= r.Kinds
-	case IsConcept, IsAcceptable:
+	case IsConcept, IsAcceptable, IsOtherLanguage:
 	}
 	return nil
 }
@@ -166,7 +180,10 @@ func (b *builder) term(concept uint32, kind TermType, text string) {
 	if len(formed) == 0 {
 		return
 	}
-	if kind == Preferred && b.displays[concept] == "" {
+	switch {
+	case kind == Preferred && !b.shown[concept]:
+		b.displays[concept], b.shown[concept] = text, true
+	case b.displays[concept] == "": // until there is a preferred one
 		b.displays[concept] = text
 	}
 	b.texts = append(b.texts, text...)

@@ -30,6 +30,8 @@ const (
 	IsDisplay
 	// IsKind says that Code is of some Kinds, if it is a concept.
 	IsKind
+	// IsOtherLanguage says that a name is one in the language ID, which is not the one in use.
+	IsOtherLanguage
 )
 
 // TermType is how good a name is.

@@ -84,6 +84,17 @@ func (s *Spool) rewind() error {
 	return nil
 }
 
+// Keep drops what is not among the first sources of an import, in its order: a file that is gone, and all that was read after it.
+func (s *Spool) Keep(names []string) error {
+	for i, source := range s.done {
+		if i >= len(names) || source.Name != names[i] {
+			s.done = s.done[:i]
+			return errors.Join(s.write(), s.rewind())
+		}
+	}
+	return nil
+}
+
 // Has reports whether a source is in the spool, just as it is now. One that has changed since takes what was read after it along.
 func (s *Spool) Has(name string, size int64, sum string) (bool, error) {
 	at := slices.IndexFunc(s.done, func(d Source) bool { return d.Name == name })

@@ -18,7 +18,15 @@ func (r *Rules) Alike(former *words.Former, q *Query, names []string) Candidate 
 		w := &q.wordings[at]
 		ours.set(w.plain)
 		for i, name := range names {
-			score, features := r.forms(w.formed, former.Form(name))
+			named := former.Form(name)
+			// What stands elsewhere in the note counts where the name has it.
+			asked := w.formed
+			for _, m := range q.modifiers {
+				if slices.ContainsFunc(named, func(n words.Word) bool { return n.Text == m.Text }) {
+					asked = append(slices.Clip(asked), m)
+				}
+			}
+			score, features := r.forms(asked, named)
 			plain := words.Plain(name)
 			features.Letters = len(w.plain)
 			features.Plain, features.Words, features.Wording, features.Otherwise = plain == w.plain, len(w.formed), at, w.otherwise
@@ -72,6 +80,7 @@ func (r *Rules) forms(asked, named []words.Word) (float64, Features) {
 	features.Covered, features.Filled = shared/(shared+missing), filled/(filled+more)
 	score := shared / (shared + r.Missing*missing + r.More*more)
 	if deniedAsked || deniedNamed || left.against(extra) {
+		features.Opposed = true
 		score *= r.Opposed
 	}
 	return score, features

@@ -45,7 +45,7 @@ func (c Candidate) Vector() []float64 {
 		return 0
 	}
 	return []float64{
-		1, is(f.Plain), is(f.Exact), c.Score, c.Score * c.Score, f.Covered, f.Filled, f.Dice, is(f.Corrected), is(f.Otherwise == 1), is(f.Otherwise == 2),
+		1, is(f.Plain), is(f.Exact), c.Score, c.Score * c.Score, is(f.Corrected), is(f.Otherwise == 1), is(f.Otherwise == 2),
 		is(f.Type == index.Inclusion), is(f.Type == index.Related), math.Log(float64(max(1, f.Words))), math.Min(f.Gap, 0.3), is(f.Ties > 0), f.Rarest,
 		is(f.Classes), is(f.Classes && f.Otherwise > 0), is(f.Classes && f.Exact),
 	}
@@ -61,8 +61,18 @@ func (c *Calibration) Probability(m Candidate) float64 {
 	if m.IsPlain() {
 		p = max(p, c.Plain)
 	}
+	if m.Features.Opposed || m.Features.Covered < minCovered {
+		p = min(p, mostDoubtful)
+	}
 	return math.Round(1e4*p) / 1e4
 }
+
+// mostDoubtful is how probable a match can be at the most where one says what the other denies, or where the concept has less than minCovered of what
+// was said, by weight: what it lacks may change what is meant.
+const (
+	mostDoubtful = 0.5
+	minCovered   = 0.7
+)
 
 // minPlain is how long a mention has to be to mean a concept by its name alone, in bytes: shorter ones are mostly abbreviations.
 const minPlain = 5

@@ -33,8 +33,9 @@ func (f *Finder) Drugs(s *Sayings, q *Query, n int) [][]Candidate {
 
 // part is a word of a line, with what stands before it.
 type part struct {
-	text   string
-	before string
+	text string
+	// joined says that a sign alone stands before it: "lisinopril-HCTZ", "amox/clav".
+	joined bool
 }
 
 // drugsIn reads one form of a line.
@@ -48,8 +49,11 @@ func (f *Finder) drugsIn(s *Sayings, q *Query, name string, n int) (found [][]Ca
 			continue
 		}
 		length, candidates := f.longest(s, q, list[i:], n)
-		if length == 0 && len(found) == 0 {
+		if length == 0 && (len(found) == 0 || list[i].joined) {
 			length, candidates = f.misspelled(s, q, list[i].text, n)
+		}
+		if length == 0 && open && list[i].joined && len(list[i].text) > maxSuffix && !s.sig[list[i].text] && !hasDigit(list[i].text) {
+			return nil, 0 // a combination with something that is not known
 		}
 		switch {
 		case length > 0 && (len(found) == 0 || open):
@@ -68,6 +72,9 @@ func (f *Finder) drugsIn(s *Sayings, q *Query, name string, n int) (found [][]Ca
 	}
 	return found, score
 }
+
+// maxSuffix is how long what is joined to a drug's name may be that is no other drug, in bytes: "insulin glargine-yfgn".
+const maxSuffix = 4
 
 // isAmount reports whether a word is a number or a unit, which may stand between two drugs of a combination.
 func isAmount(s *Sayings, word string) bool {
@@ -195,25 +202,28 @@ func (f *Finder) misspelled(sayings *Sayings, q *Query, word string, n int) (int
 // drugParts gives the words of a line, with what they stand for.
 func (s *Sayings) drugParts(line string) []part {
 	var list []part
-	before := ""
 	raw := cut(strings.ToLower(line))
 	for i := 0; i < len(raw); {
 		if one := s.drug.at(raw, i); one != nil {
 			for word := range strings.FieldsSeq(one.means[0]) {
-				list = append(list, part{text: word, before: before})
+				list = append(list, part{text: word})
 			}
 			i += len(one.words)
 			continue
 		}
 		// "lisinopril-HCTZ", "amox/clav", "x10d", "5mg"
+		joined := i > 0 && strings.Trim(raw[i-1], "/+&-") == ""
 		for piece := range strings.FieldsFuncSeq(raw[i], func(r rune) bool { return strings.ContainsRune("/+&-–*#", r) }) {
 			if one := s.drug.at([]string{piece}, 0); one != nil {
 				for word := range strings.FieldsSeq(one.means[0]) {
-					list = append(list, part{text: word})
+					list = append(list, part{text: word, joined: joined})
+					joined = false
 				}
+				joined = true
 				continue
 			}
-			list = append(list, part{text: piece})
+			list = append(list, part{text: piece, joined: joined})
+			joined = true
 		}
 		i++
 	}

@@ -31,6 +31,7 @@ type Features struct {
 	Filled    float64 // of the name's words, by weight
 	Dice      float64 // of the letter trigrams of both
 	Corrected bool    // a misspelling was put right
+	Opposed   bool    // the one says what the other excludes
 	Wording   int     // which of the query's
 	Otherwise int     // 0 for one of the mention's own names, 1 for what else it is called first, 2 for others
 	Type      index.TermType
@@ -221,6 +222,9 @@ func (f *Finder) Find(q *Query, n int) []Candidate {
 		if c.Features.Gap == 0 || i > 0 && list[i-1].Score == c.Score {
 			c.Features.Ties = 1
 		}
+		if i+1 < len(list) && c.Features.Corrected && list[i+1].Features.Corrected && c.Features.Gap < f.rules.Doubtful {
+			c.Features.Ties = 1 // “hyprkalemia” is misspelled of two
+		}
 	}
 	return list[:min(n, len(list))]
 }
@@ -311,7 +315,9 @@ func (f *Finder) add(s *scratch, w words.Word, modifier bool) {
 		a.weight = float64(f.words[id].weight)
 	} else {
 		a.weight = f.weight(w.Text, 0)
-		f.correct(s, &a)
+		if !strings.HasPrefix(w.Text, words.Denial) { // what is denied is no misspelling of what is there
+			f.correct(s, &a)
+		}
 	}
 	s.words = append(s.words, a)
 }
@@ -441,8 +447,14 @@ func (f *Finder) compare(s *scratch, name uint32) (float64, Features) {
 	shared, more := 0.0, 0.0
 	filled, all := 0.0, 0.0
 	exact, contradicts := true, false
+	unsure := 0.0 // of what is shared, what a misspelling takes off
 	var extra opposed
 	f.x.NameWords(name, func(word uint32, isOptional bool) bool {
+		facts := &f.words[word]
+		for i := range s.words {
+			a := &s.words[i]
+			contradicts = contradicts || a.affirmed == word || facts.affirmed != noWord && a.is(facts.affirmed) >= 0
+		}
 		weight := -1.0
 		for i := range s.words {
 			a := &s.words[i]
@@ -452,8 +464,12 @@ func (f *Finder) compare(s *scratch, name uint32) (float64, Features) {
 			}
 			if met&(1<<i) == 0 {
 				met |= 1 << i
-				weight = a.weight * a.sureness[at]
-				features.Corrected = features.Corrected || a.sureness[at] < 1
+				sure := a.sureness[at]
+				weight = a.weight * sure
+				if !a.modifier {
+					unsure += a.weight * (1 - sure)
+				}
+				features.Corrected = features.Corrected || sure < 1
 				features.Rarest = max(features.Rarest, weight)
 			}
 			break
@@ -465,12 +481,7 @@ func (f *Finder) compare(s *scratch, name uint32) (float64, Features) {
 			return true
 		}
 		exact = exact && isOptional
-		facts := &f.words[word]
 		extra.add(facts.group)
-		for i := range s.words {
-			a := &s.words[i]
-			contradicts = contradicts || a.affirmed == word || facts.affirmed != noWord && a.is(facts.affirmed) >= 0
-		}
 		more += own
 		return true
 	})
@@ -502,8 +513,9 @@ func (f *Finder) compare(s *scratch, name uint32) (float64, Features) {
 	}
 	features.Exact = exact && !features.Corrected
 	features.Covered, features.Filled = 1-missing/max(asked, 1e-9), filled/max(all, 1e-9)
-	score := shared / (shared + f.rules.Missing*missing + f.rules.More*more)
+	score := (shared - unsure) / (shared + f.rules.Missing*missing + f.rules.More*more)
 	if contradicts || left.against(extra) {
+		features.Opposed = true
 		score *= f.rules.Opposed
 	}
 	return score, features

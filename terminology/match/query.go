@@ -32,6 +32,11 @@ type wording struct {
 // where the mention stands.
 func Ask(former *words.Former, sayings *Sayings, names, modifiers []string, section string, kinds index.Kinds) *Query {
 	q := &Query{Names: names, Kinds: kinds, said: modifiers}
+	if meaning := sayings.In(section, names); meaning != "" { // there it means that, and not what it says
+		q.Names = []string{meaning}
+		names = q.Names
+		section = ""
+	}
 	for _, name := range names {
 		q.add(former, name, 0)
 	}

@@ -28,6 +28,7 @@ type Rules struct {
 	Deciding  float64 `yaml:"deciding"`
 	Settled   float64 `yaml:"settled"`
 	Found     float64 `yaml:"found"`
+	Doubtful  float64 `yaml:"doubtful"`
 	Unsaid    float64 `yaml:"unsaid"`
 	Types     struct {
 		Synonym   float64 `yaml:"synonym"`
@@ -35,18 +36,32 @@ type Rules struct {
 		Related   float64 `yaml:"related"`
 	} `yaml:"types"`
 	Opposites []string `yaml:"opposites"`
+	Unspoken  []string `yaml:"unspoken"`
+	Claims    []string `yaml:"claims"`
 
-	groups map[string]uint8 // of Opposites, by word in form, from 1
+	groups   map[string]uint8 // of Opposites, by word in form, from 1
+	unspoken map[string]bool  // words in form
+	claims   map[string]bool
 }
 
 // DefaultRules gives the rules inside the binary.
 func DefaultRules(former *words.Former) (*Rules, error) {
-	r := &Rules{groups: map[string]uint8{}}
+	r := &Rules{groups: map[string]uint8{}, unspoken: map[string]bool{}, claims: map[string]bool{}}
 	if err := yaml.UnmarshalWithOptions(defaultRules, r, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("matching rules: %s", yaml.FormatError(err, false, false))
 	}
 	if len(r.Opposites) > maxGroups {
 		return nil, fmt.Errorf("matching rules: more than %d groups of opposites", maxGroups)
+	}
+	for _, word := range r.Unspoken {
+		for _, formed := range former.Form(word) {
+			r.unspoken[formed.Text] = true
+		}
+	}
+	for _, word := range r.Claims {
+		for _, formed := range former.Form(word) {
+			r.claims[formed.Text] = true
+		}
 	}
 	for i, group := range r.Opposites {
 		for word := range strings.FieldsSeq(group) {

@@ -96,6 +96,24 @@ func phrasesOf(file map[string]any) (phrases, error) {
 	return p, nil
 }
 
+// In gives what a mention means as a whole in a section (LOINC), empty where nothing is known of that.
+func (s *Sayings) In(section string, names []string) string {
+	list := s.sections[section]
+	if list == nil {
+		return ""
+	}
+	for _, name := range names {
+		words := cut(strings.ToLower(name))
+		if len(words) == 0 {
+			continue
+		}
+		if one := list.at(words, 0); one != nil && len(one.words) == len(words) {
+			return one.means[0]
+		}
+	}
+	return ""
+}
+
 // Otherwise gives what else a mention of some names may be called in a section (LOINC; empty for none), the likeliest first.
 func (s *Sayings) Otherwise(names []string, section string) []string {
 	var out []string

@@ -27,6 +27,9 @@ func (f *Finder) Settle(q *Query, c Candidate) Candidate {
 		// What the concept says itself is said.
 		f.ask(s, q, q.wordings[c.Features.Wording].formed)
 		for _, w := range f.former.Form(f.x.Concept(c.Concept).Display) {
+			if w.Optional { // what it leaves unsaid is unsaid
+				continue
+			}
 			n := len(s.words)
 			f.add(s, w, true)
 			for i := range s.words[n:] {
@@ -34,20 +37,27 @@ func (f *Finder) Settle(q *Query, c Candidate) Candidate {
 			}
 		}
 		below = f.x.Children(c.Concept, below[:0])
-		best, bestScore := c, f.rules.Settled
+		best, bestScore, second := c, f.rules.Settled, 0.0
 		_, said := f.below(s, f.x.Concept(c.Concept).Display, 0)
 		for _, child := range below {
 			names = f.x.NamesOf(child, names[:0])
+			called, score := uint32(0), 0.0
 			for _, name := range names {
 				if f.x.NameType(name) != index.Preferred {
 					continue
 				}
-				if score, _ := f.below(s, f.x.Name(name), said); score > bestScore {
-					best.Concept, best.Name, bestScore = child, name, score
+				if likeness, _ := f.below(s, f.x.Name(name), said); likeness > score {
+					called, score = name, likeness
 				}
 			}
+			switch {
+			case score > bestScore:
+				best.Concept, best.Name, bestScore, second = child, called, score, bestScore
+			case score > second:
+				second = score
+			}
 		}
-		if bestScore == f.rules.Settled {
+		if bestScore == f.rules.Settled || bestScore-second < 1e-6 { // none, or two that are as good
 			break
 		}
 		c = best
@@ -55,44 +65,35 @@ func (f *Finder) Settle(q *Query, c Candidate) Candidate {
 	return c
 }
 
-// denials begin what a name says is not there.
-var denials = []string{" without ", " not "}
-
 // below gives how well a name says what was said and no more, and the weight of what it says of it. What it says is not there costs nothing,
 // unless it was said. One that says more has to say more of what was said too than what it stands below, or that something was left unsaid.
 func (f *Finder) below(s *scratch, name string, above float64) (score, said float64) {
-	affirmed := strings.ToLower(name)
-	denied := ""
-	for _, denial := range denials {
-		if before, after, found := strings.Cut(affirmed, denial); found {
-			affirmed, denied = before, denied+" "+after
-		}
-	}
-	denies := slices.ContainsFunc(s.words, func(a asked) bool { return strings.HasPrefix(a.text, words.Denial) })
 	shared, more, missing, ours := 0.0, 0.0, 0.0, 0.0
-	unsaid := denied != ""
+	unsaid := false
 	met := make([]bool, len(s.words))
 	var left, extra opposed
-	for _, w := range f.former.Form(affirmed) {
+	for _, w := range f.former.Form(name) {
 		at := f.asked(s, w)
+		affirmed, denies := strings.CutPrefix(w.Text, words.Denial)
 		switch {
 		case at >= 0:
 			met[at] = true
-		case w.Optional:
+		case denies:
+			if at := f.asked(s, words.Word{Text: affirmed}); at >= 0 && !s.words[at].above {
+				return 0, 0 // it was said, and not denied
+			}
 			unsaid = true
+		case w.Optional:
+			unsaid = unsaid || f.rules.unspoken[w.Text]
 		default:
+			if at := f.asked(s, words.Word{Text: words.Denial + w.Text}); at >= 0 && !s.words[at].above {
+				return 0, 0 // it was denied
+			}
+			if f.rules.claims[w.Text] {
+				return 0, 0 // nobody said so
+			}
 			more += f.weigh(w)
 			extra.add(f.rules.group(w.Text))
-		}
-	}
-	for _, w := range f.former.Form(denied) {
-		at := f.asked(s, words.Word{Text: words.Denial + strings.TrimPrefix(w.Text, words.Denial)})
-		if at >= 0 {
-			met[at] = true
-			continue
-		}
-		if at := f.asked(s, w); at >= 0 && !s.words[at].above && !denies {
-			return 0, 0 // it was said, and not denied
 		}
 	}
 	for i, a := range s.words {
@@ -111,11 +112,11 @@ func (f *Finder) below(s *scratch, name string, above float64) (score, said floa
 	if left.against(extra) {
 		score *= f.rules.Opposed
 	}
-	switch {
-	case unsaid:
-		score += f.rules.Unsaid
-	case more > 0 && ours <= above:
+	if more > 0 && ours <= above && (!unsaid || more > shared) {
 		return 0, ours
+	}
+	if unsaid {
+		score += f.rules.Unsaid
 	}
 	return score + ours, ours // what was said decides first
 }

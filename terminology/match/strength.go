@@ -1,6 +1,7 @@
 package match
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -52,16 +53,16 @@ func (f *Finder) AtStrength(s *Sayings, former *words.Former, q *Query, drug Can
 	return drug
 }
 
-// exactly gives the concept of some levels that has all words of a query, no number beside them, and least else.
+// exactly gives the one concept of some levels that has all words of a query and no others.
 func (f *Finder) exactly(q *Query, levels []index.Level) (Candidate, bool) {
 	list := f.Find(q, maxCompared)
 	for i, c := range list {
-		if c.Features.Covered < 0.9999 || !slices.Contains(levels, f.x.LevelOf(c.Concept)) || f.saysNumber(c.Name, q) {
+		if !isWhole(c) || !slices.Contains(levels, f.x.LevelOf(c.Concept)) {
 			continue
 		}
-		for _, other := range list[i+1:] { // two that say no more than each other
-			if other.Score == c.Score && slices.Contains(levels, f.x.LevelOf(other.Concept)) && other.Features.Covered >= 0.9999 {
-				return Candidate{}, false
+		for _, other := range list[i+1:] {
+			if isWhole(other) && slices.Contains(levels, f.x.LevelOf(other.Concept)) {
+				return Candidate{}, false // two that say the same
 			}
 		}
 		return c, true
@@ -69,41 +70,26 @@ func (f *Finder) exactly(q *Query, levels []index.Level) (Candidate, bool) {
 	return Candidate{}, false
 }
 
-// saysNumber reports whether a name has a number that a query has not: another ingredient's strength.
-func (f *Finder) saysNumber(name uint32, q *Query) bool {
-	says := false
-	f.x.NameWords(name, func(word uint32, isOptional bool) bool {
-		if f.words[word].group == number && !isOptional {
-			text := f.x.WordText(word)
-			says = says || !slices.ContainsFunc(q.wordings[0].formed, func(w words.Word) bool { return w.Text == text })
-		}
-		return !says
-	})
-	return says
-}
+// isWhole reports whether a name has all words of a query and no others: neither another salt, nor a volume.
+func isWhole(c Candidate) bool { return c.Features.Covered > 0.9999 && c.Features.Filled > 0.9999 }
+
+// amount is a number with a unit. What is told by weight, volume or time ("1 mg/kg") is no strength.
+var amount = regexp.MustCompile(`([0-9][0-9,]*(?:\.[0-9]+)?) ?([a-zµ%]+)(\s*/)?`)
 
 // dose gives the strength and the form that some lines say, as RxNorm writes them: “40 MG”, “Oral Tablet”.
 func (s *Sayings) dose(lines []string) (strength, form string) {
 	for _, line := range lines {
-		list := s.drugParts(line)
-		for i, p := range list {
+		line = strings.ToLower(line)
+		for _, found := range amount.FindAllStringSubmatch(line, -1) {
+			if unit := s.units[found[2]]; strength == "" && unit != "" && found[3] == "" {
+				strength = strings.ReplaceAll(found[1], ",", "") + " " + unit
+			}
+		}
+		for _, p := range s.drugParts(line) {
 			if said := s.forms[p.text]; said != "" && form == "" {
 				form = said
-			}
-			amount, unit := p.text, ""
-			if number := strings.TrimRight(p.text, "abcdefghijklmnopqrstuvwxyzµ%"); number != p.text { // "40mg"
-				amount, unit = number, p.text[len(number):]
-			} else if i+1 < len(list) {
-				unit = list[i+1].text
-			}
-			if strength == "" && s.units[unit] != "" && isNumber(amount) {
-				strength = amount + " " + s.units[unit]
 			}
 		}
 	}
 	return strength, form
-}
-
-func isNumber(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789.") == "" && s[0] != '.'
 }

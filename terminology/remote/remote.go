@@ -1,6 +1,6 @@
 // Package remote gives mentions their codes from a FHIR terminology server: it looks for them with ValueSet/$expand, has what it chose
 // checked with CodeSystem/$validate-code, and asks ConceptMap/$translate for what corresponds to it. Everything goes in batches, in bodies: no
-// mention is in an address. Answers are kept in memory for a while.
+// mention is in the address of an HTTP request. Answers are kept in memory for a while.
 package remote
 
 import (
@@ -114,6 +114,12 @@ func (c *Coder) Code(ctx context.Context, mentions []nlp.Mention) ([][]nlp.Codin
 	if err := c.fetch(ctx, wanted); err != nil {
 		return codings, err
 	}
+	refused := 0
+	for _, request := range wanted {
+		if answer, there := c.cache.get(request); !there || answer == nil {
+			refused++
+		}
+	}
 	var checks []string
 	for i, m := range mentions {
 		if queries[i] == nil {
@@ -123,7 +129,9 @@ func (c *Coder) Code(ctx context.Context, mentions []nlp.Mention) ([][]nlp.Codin
 		if len(codings[i]) > 0 && codings[i][0].Chosen {
 			checks = append(checks, checking(codings[i][0]))
 			for _, target := range c.config.Targets {
-				checks = append(checks, translation(codings[i][0], target))
+				if target != codings[i][0].System {
+					checks = append(checks, translation(codings[i][0], target))
+				}
 			}
 		}
 	}
@@ -139,6 +147,9 @@ func (c *Coder) Code(ctx context.Context, mentions []nlp.Mention) ([][]nlp.Codin
 		if len(list) > 0 && list[0].Chosen {
 			codings[i] = c.checked(list)
 		}
+	}
+	if refused > 0 {
+		return codings, fmt.Errorf("the terminology server: it refused %d of %d requests", refused, len(wanted))
 	}
 	return codings, nil
 }
@@ -251,6 +262,9 @@ func (c *Coder) checked(list []nlp.Coding) []nlp.Coding {
 	}
 	out := list
 	for _, target := range c.config.Targets {
+		if target == chosen.System {
+			continue
+		}
 		answer, _ := c.cache.get(translation(*chosen, target))
 		codings := readParameters(answer).matches(target)
 		if len(codings) == 1 { // several are no one's equal
@@ -365,20 +379,13 @@ func (c *Coder) batch(ctx context.Context, requests []string) error {
 	if err := json.Unmarshal(answer.Body, &said); err != nil || len(said.Entry) != len(requests) {
 		return errors.New("the terminology server: its answer to a batch is none")
 	}
-	failed := 0
 	for i, one := range said.Entry {
 		switch {
 		case strings.HasPrefix(one.Response.Status, "2"):
 			c.cache.put(requests[i], one.Resource)
 		case strings.HasPrefix(one.Response.Status, "404"), strings.HasPrefix(one.Response.Status, "422"), strings.HasPrefix(one.Response.Status, "400"):
 			c.cache.put(requests[i], nil) // it has not what was asked for
-			failed++
-		default:
-			failed++
 		}
-	}
-	if failed == len(requests) {
-		return fmt.Errorf("the terminology server: it refused all of %d requests (%.3s)", failed, said.Entry[0].Response.Status)
 	}
 	return nil
 }

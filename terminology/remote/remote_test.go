@@ -189,7 +189,7 @@ func TestFailures(t *testing.T) {
 	}
 	s = &server{refuse: "expand"}
 	c = coder(t, s, nil)
-	if _, err := c.Code(context.Background(), []nlp.Mention{problem("gonitis")}); err == nil || !strings.Contains(err.Error(), "refused all of 1 requests (500)") || strings.Contains(err.Error(), "gonitis") {
+	if _, err := c.Code(context.Background(), []nlp.Mention{problem("gonitis")}); err == nil || !strings.Contains(err.Error(), "it refused 1 of 1 requests") || strings.Contains(err.Error(), "gonitis") {
 		t.Errorf("got %v", err)
 	}
 	s = &server{down: true}

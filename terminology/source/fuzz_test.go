@@ -45,7 +45,7 @@ func FuzzRead(f *testing.F) {
 			for _, file := range files {
 				var release source.Release
 				_ = file.Read(context.Background(), source.Options{}, &release, nil, func(r index.Record) error {
-					if r.Kind < index.IsConcept || r.Kind > index.IsKind {
+					if r.Kind < index.IsConcept || r.Kind > index.IsOtherLanguage {
 						t.Errorf("a record of no kind: %+v", r)
 					}
 					return nil

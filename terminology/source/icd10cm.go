@@ -24,6 +24,15 @@ var icd10cm = &Format{
 		{"tabular list", regexp.MustCompile(`^icd10cm[-_]?tabular[-_].*\.xml$`), readTabular},
 		{"index", regexp.MustCompile(`^icd10cm[-_]?e?index[-_].*\.xml$`), readIndex},
 	},
+	refuse: addenda,
+}
+
+// addenda says that a file lists only what has changed.
+func addenda(name string) string {
+	if strings.Contains(name, "addenda") {
+		return "addenda list only what has changed"
+	}
+	return ""
 }
 
 // year is an edition in the name of a file.
@@ -46,7 +55,7 @@ func readOrder(system string, kinds index.Kinds, written func(string) string) fu
 		var headers []string // that the code may stand under
 		previous := 0
 		for {
-			line, err := in.next(false)
+			line, err := in.next(true)
 			if errors.Is(err, io.EOF) {
 				break
 			}
@@ -105,6 +114,8 @@ type diagnosis struct {
 	Inclusions []string    `xml:"inclusionTerm>note"`
 	Includes   []string    `xml:"includes>note"`
 	Below      []diagnosis `xml:"diag"`
+	// Seventh says that codes have a seventh character, those below it too; the order file has them.
+	Seventh *struct{} `xml:"sevenChrDef"`
 }
 
 // readTabular reads the tabular list, a section at a time. Codes that only the order file has (with a seventh character) stay its own.
@@ -119,7 +130,7 @@ func readTabular(_ context.Context, in *Input, add Add) error {
 				return err
 			}
 			found = true
-			return one.add(add, "")
+			return one.add(add, "", false)
 		},
 	})
 	if err == nil && !found {
@@ -128,12 +139,13 @@ func readTabular(_ context.Context, in *Input, add Add) error {
 	return err
 }
 
-func (d *diagnosis) add(add Add, parent string) error {
+func (d *diagnosis) add(add Add, parent string, seventh bool) error {
 	if d.Name == "" {
 		return errors.New("a diag element has no name")
 	}
+	seventh = seventh || d.Seventh != nil
 	level := index.Leaf
-	if len(d.Below) > 0 {
+	if len(d.Below) > 0 || seventh && len(d.Name) < len("A00.000A") {
 		level = index.Header
 	}
 	if err := add(index.Record{Kind: index.IsConcept, Code: d.Name, Kinds: index.Problem, Level: level}); err != nil {
@@ -158,7 +170,7 @@ func (d *diagnosis) add(add Add, parent string) error {
 		}
 	}
 	for i := range d.Below {
-		if err := d.Below[i].add(add, d.Name); err != nil {
+		if err := d.Below[i].add(add, d.Name, seventh); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ var icd10pcs = &Format{
 		{"tables", regexp.MustCompile(`^icd10pcs[-_]?tables[-_].*\.xml$`), readTables},
 		{"index", regexp.MustCompile(`^icd10pcs[-_]?index[-_].*\.xml$`), readProcedureIndex},
 	},
+	refuse: addenda,
 }
 
 // axis is an axis of a table: its place in the code, and its values.

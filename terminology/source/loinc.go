@@ -31,7 +31,6 @@ func readLOINC(_ context.Context, in *Input, add Add) error {
 	table := csv.NewReader(in)
 	table.ReuseRecord = true
 	fault := func(err error) error {
-		in.line, _ = table.FieldPos(0)
 		if parse := new(csv.ParseError); errors.As(err, &parse) {
 			in.line = parse.Line
 			if errors.Is(parse.Err, csv.ErrFieldCount) {

@@ -71,7 +71,7 @@ func readOBO(_ context.Context, in *Input, add Add) error {
 		return nil
 	}
 	for {
-		line, err := in.next(false)
+		line, err := in.next(true)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -101,6 +101,9 @@ func readOBO(_ context.Context, in *Input, add Add) error {
 				say(&in.Title, known.title)
 				if kinds == 0 {
 					kinds = known.kinds
+				}
+				if kinds == 0 {
+					return in.fault("what the concepts of %q are is not known: say it (--of problem, for example)", value)
 				}
 			case "data-version":
 				say(&in.Version, versionOf(value))

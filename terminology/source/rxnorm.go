@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"charthand/terminology/index"
@@ -24,6 +26,16 @@ var rxnorm = &Format{
 		{"RXNCONSO.RRF", regexp.MustCompile(`^rxnconso\.rrf$`), readDrugs},
 		{"RXNREL.RRF", regexp.MustCompile(`^rxnrel\.rrf$`), readDrugRelations},
 	},
+	drop: withoutPrescribable,
+}
+
+// withoutPrescribable leaves out the prescribable drugs where all drugs are there: the full release has both.
+func withoutPrescribable(files []File) []File {
+	isPart := func(f File) bool { return strings.Contains(strings.ToLower(filepath.ToSlash(f.Name)), "prescribe/") }
+	if !slices.ContainsFunc(files, func(f File) bool { return !isPart(f) }) {
+		return files
+	}
+	return slices.DeleteFunc(files, isPart)
 }
 
 // The columns of the files; each line ends in a separator too.

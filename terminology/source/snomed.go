@@ -128,8 +128,11 @@ func readLanguage(_ context.Context, in *Input, add Add) error {
 		wanted = USEnglish
 	}
 	return in.rf2([]string{"id", "effectiveTime", "active", "moduleId", "refsetId", "referencedComponentId", "acceptabilityId"}, func(c []string) error {
-		if c[2] == "0" || c[4] != wanted {
+		if c[2] == "0" {
 			return nil
+		}
+		if c[4] != wanted {
+			return add(index.Record{Kind: index.IsOtherLanguage, ID: c[4]})
 		}
 		r := index.Record{Kind: index.IsAcceptable, ID: c[5], Type: index.Synonym}
 		if c[6] == preferred {
@@ -150,7 +153,11 @@ func readDescriptions(_ context.Context, in *Input, add Add) error {
 			if tagged == nil {
 				return nil
 			}
-			return add.all(index.Record{Kind: index.IsKind, Code: c[4], Kinds: tags[tagged[2]]}, term(c[4], index.Synonym, tagged[1]))
+			name := term(c[4], index.Synonym, tagged[1])
+			if c[5] != "en" { // English ones name the tag, and are read whatever the language
+				name.ID = c[0]
+			}
+			return add.all(index.Record{Kind: index.IsKind, Code: c[4], Kinds: tags[tagged[2]]}, name)
 		case synonymType:
 			return add(index.Record{Kind: index.IsTerm, Code: c[4], ID: c[0], Type: index.Synonym, Text: c[7]})
 		}

@@ -32,6 +32,8 @@ type Format struct {
 	parts  []part
 	// refuse says why a file of this name is not taken for a part; empty where nothing speaks against it.
 	refuse func(name string) string
+	// drop leaves out files that are another's again.
+	drop func([]File) []File
 }
 
 // part is one file of a release.
@@ -181,12 +183,15 @@ func (f *Format) Files(paths []string) ([]File, error) {
 			return nil, err
 		}
 		if info.IsDir() {
-			err = filepath.WalkDir(given, func(name string, entry fs.DirEntry, err error) error {
-				if err != nil || !entry.Type().IsRegular() {
+			if given, err = filepath.EvalSymlinks(given); err != nil {
+				return nil, err
+			}
+			err = filepath.WalkDir(given, func(name string, _ fs.DirEntry, err error) error {
+				if err != nil {
 					return err
 				}
-				info, err := entry.Info()
-				if err != nil {
+				info, err := os.Stat(name) // what a link leads to
+				if err != nil || !info.Mode().IsRegular() {
 					return err
 				}
 				return inFile(name, info.Size(), false, add)
@@ -196,6 +201,12 @@ func (f *Format) Files(paths []string) ([]File, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+	}
+	seen := map[string]int{} // two archives may have files of one name
+	for i := range found {
+		if seen[found[i].Name]++; seen[found[i].Name] > 1 {
+			found[i].Name = fmt.Sprintf("%s (%d)", found[i].Name, seen[found[i].Name])
 		}
 	}
 	if len(refused) > 0 && len(found) == 0 {
@@ -208,6 +219,9 @@ func (f *Format) Files(paths []string) ([]File, error) {
 func (f *Format) order(found []File) ([]File, error) {
 	at := func(file File) int {
 		return slices.IndexFunc(f.parts, func(p part) bool { return p.name == file.Part })
+	}
+	if f.drop != nil {
+		found = f.drop(found)
 	}
 	slices.SortStableFunc(found, func(a, b File) int { return at(a) - at(b) })
 	var lacking []string
@@ -237,7 +251,7 @@ func inFile(name string, size int64, alone bool, add func(string, int64, func() 
 		if member.FileInfo().IsDir() {
 			continue
 		}
-		add(member.Name, int64(member.UncompressedSize64), func() (io.ReadCloser, error) { //nolint:gosec // a size
+		add(filepath.Base(name)+"/"+member.Name, int64(member.UncompressedSize64), func() (io.ReadCloser, error) { //nolint:gosec // a size
 			again, err := zip.OpenReader(name)
 			if err != nil {
 				return nil, err

@@ -154,8 +154,11 @@ func fold(s string) string {
 		return strings.ToLower(s)
 	}
 	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
+		switch {
+		case unicode.Is(unicode.Mn, r):
 			return -1
+		case r >= 0x80 && !unicode.IsLetter(r) && !unicode.IsDigit(r): // dashes, quotes, signs, blanks
+			return ' '
 		}
 		return unicode.ToLower(r)
 	}, norm.NFKD.String(joinedLetters.Replace(s)))

@@ -85,7 +85,7 @@ func TestForm(t *testing.T) {
 	}
 	want := map[string]string{
 		"Essential (primary) hypertension": "essent (primar) hypertens", "Cholera, unspecified": "cholera (unspecifi)", "without obstruction or gangrene": "!obstruct !gangren",
-		"(all in brackets)": "all bracket", "a ( b": "b", "": "",
+		"(all in brackets)": "all bracket", "a ( b": "a b", "": "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
