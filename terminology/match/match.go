@@ -142,6 +142,7 @@ type scratch struct {
 	names   []uint32
 	top     []scored
 	words   []asked
+	denies  bool // one of them denies a word that names have
 	near    []uint32
 	best    map[uint32]Candidate
 	most    float64 // the best score so far
@@ -290,7 +291,7 @@ func (s *scratch) likeliest(floor float64) *scored {
 
 // ask weighs the words of a query by how rare they are in the index, and finds what misspelled ones may be.
 func (f *Finder) ask(s *scratch, q *Query, formed []words.Word) {
-	s.words = s.words[:0]
+	s.words, s.denies = s.words[:0], false
 	for _, w := range formed {
 		f.add(s, w, false)
 	}
@@ -320,6 +321,7 @@ func (f *Finder) add(s *scratch, w words.Word, modifier bool) {
 		}
 	}
 	s.words = append(s.words, a)
+	s.denies = s.denies || a.affirmed != noWord
 }
 
 // correct finds the words that a word may be a misspelling of.
@@ -452,6 +454,9 @@ func (f *Finder) compare(s *scratch, name uint32) (float64, Features) {
 	f.x.NameWords(name, func(word uint32, isOptional bool) bool {
 		facts := &f.words[word]
 		for i := range s.words {
+			if !s.denies && facts.affirmed == noWord {
+				break
+			}
 			a := &s.words[i]
 			contradicts = contradicts || a.affirmed == word || facts.affirmed != noWord && a.is(facts.affirmed) >= 0
 		}
