@@ -28,6 +28,8 @@ const (
 	CodeException     IssueCode = "exception"
 	CodeTransient     IssueCode = "transient"
 	CodeSecurity      IssueCode = "security"
+	CodeLogin         IssueCode = "login"
+	CodeForbidden     IssueCode = "forbidden"
 	CodeBusinessRule  IssueCode = "business-rule"
 	CodeConflict      IssueCode = "conflict"
 	CodeInformational IssueCode = "informational"

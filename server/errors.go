@@ -12,7 +12,6 @@ import (
 	"charthand/nlp"
 
 	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
 )
 
 // refuse answers with what an error means to the caller. It is the one place where an error becomes a status; what is not
@@ -50,9 +49,9 @@ func chain(err error) string {
 // internal answers 500 with an id and logs under the same id. An error's text could hold a note's: only types are logged,
 // and for a panic the functions that led to it.
 func (s *Server) internal(c *gin.Context, what, kind string, stack ...string) {
-	id := uuid.NewString()
-	s.config.Logger.Error("internal "+what, "id", id, "type", kind, "stack", strings.Join(stack, " < "))
-	s.fail(c, http.StatusInternalServerError, fhir.CodeException, "internal error; the log has it under the id "+id)
+	id := c.GetString(requestKey)
+	s.logger(c).Error("internal "+what, "type", kind, "stack", strings.Join(stack, " < "))
+	s.fail(c, http.StatusInternalServerError, fhir.CodeException, "internal error; the log has it under the request id "+id)
 }
 
 func (s *Server) busy(c *gin.Context) {
@@ -117,6 +116,7 @@ func (s *Server) log(c *gin.Context) {
 	if route == "" {
 		route = "none"
 	}
-	s.config.Logger.Info("request", "method", c.Request.Method, "route", route, "status", c.Writer.Status(),
+	s.logger(c).Info("request", "method", c.Request.Method, "route", route, "status", c.Writer.Status(),
 		"ms", time.Since(began).Milliseconds(), "read", c.Request.ContentLength, "written", c.Writer.Size())
+	s.audit(c, began)
 }

@@ -103,6 +103,7 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	tell(c, documents)
 	if wantsOutcome(c.Request.Header.Values("Prefer")) {
 		c.Header("Preference-Applied", "return=OperationOutcome")
 		return s.outcomes(c.Request.Context(), documents)

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"charthand/fhir"
 	"charthand/fhir/subscription"
 	"charthand/queue"
+	"charthand/server/access"
 
 	"github.com/gin-gonic/gin"
 )
@@ -48,7 +48,7 @@ func (s *Server) hook(c *gin.Context) {
 		return
 	}
 	if !s.knows(c.Request) {
-		s.config.Logger.Warn("hook refused", "hook", c.Param("name"), "reason", "secret", "refused", s.refusedHooks.Add(1))
+		s.logger(c).Warn("hook refused", "hook", c.Param("name"), "reason", "secret", "refused", s.refusedHooks.Add(1))
 		s.fail(c, http.StatusUnauthorized, fhir.CodeSecurity, "the notification does not carry the secret of this hook")
 		return
 	}
@@ -64,7 +64,7 @@ func (s *Server) hook(c *gin.Context) {
 	for _, job := range jobs {
 		job.Source = c.Param("name")
 		if err := s.config.Hooks.Jobs.Add(c.Request.Context(), job); err != nil {
-			s.config.Logger.Error("hook not stored", "hook", job.Source, "type", fmt.Sprintf("%T", err), "full", errors.Is(err, queue.ErrFull))
+			s.logger(c).Error("hook not stored", "hook", job.Source, "type", fmt.Sprintf("%T", err), "full", errors.Is(err, queue.ErrFull))
 			c.Header("Retry-After", retryHooks)
 			s.fail(c, http.StatusServiceUnavailable, fhir.CodeTransient, "the notification could not be stored")
 			return
@@ -80,9 +80,7 @@ func (s *Server) hook(c *gin.Context) {
 func (s *Server) knows(r *http.Request) bool {
 	secret := s.config.Hooks.Secret
 	if secret == "" {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		address := net.ParseIP(host)
-		return err == nil && address != nil && address.IsLoopback()
+		return access.IsLocal(r.RemoteAddr)
 	}
 	// Of one length, so that the time of the comparison tells nothing.
 	want, got := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(r.Header.Get(subscription.SecretHeader)))

@@ -3,19 +3,24 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"charthand/extract"
 	"charthand/fhir"
+	"charthand/server/access"
 
 	"github.com/gin-gonic/gin"
+	"github.com/rs/cors"
 )
 
 // Extractor is what the server needs of the line from document to Bundle.
@@ -43,6 +48,14 @@ type Config struct {
 	Ready func(ctx context.Context) error
 	// Keys are the public keys of SMART Backend Services, a JWK set in JSON; nil where there are none.
 	Keys []byte
+	// Guard lets callers in: by default those of this machine alone.
+	Guard Guard
+	// Limiter bounds how often one caller may ask; nil for no bound of its own.
+	Limiter *access.Limiter
+	// Origins are the web pages that browsers may ask from ("https://app.example.org"); none by default.
+	Origins []string
+	// TLS is what connections begin with; nil for plain HTTP.
+	TLS *tls.Config
 	// Logger takes one record for each request, without anything of a note. By default nothing is logged.
 	Logger *slog.Logger
 }
@@ -63,6 +76,14 @@ func (c *Config) Validate() error {
 	}
 	if c.Drain == 0 {
 		c.Drain = 30 * time.Second
+	}
+	if c.Guard == nil {
+		c.Guard = access.New(access.Config{})
+	}
+	for _, origin := range c.Origins {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Path != "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") {
+			return fmt.Errorf("server: %q is no origin: expected something like https://app.example.org", origin)
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -109,8 +130,8 @@ func New(config Config) (*Server, error) {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
-	router.Use(s.log, s.recover)
-	router.POST("/fhir/DocumentReference/$extract", s.extract)
+	router.Use(s.identify, s.log, s.recover, s.protect)
+	router.POST(extractRoute, s.admit("DocumentReference", "r"), s.extract)
 	router.GET("/fhir/metadata", func(c *gin.Context) { c.Data(http.StatusOK, fhirJSON, capability) })
 	if config.Hooks != nil {
 		router.PUT("/hooks/:name/:type/:id", s.hook)
@@ -128,6 +149,12 @@ func New(config Config) (*Server, error) {
 		s.fail(c, http.StatusMethodNotAllowed, fhir.CodeNotSupported, "this address does not take "+c.Request.Method)
 	})
 	s.handler = router
+	if len(config.Origins) > 0 {
+		s.handler = cors.New(cors.Options{
+			AllowedOrigins: config.Origins, AllowedMethods: []string{http.MethodGet, http.MethodPost}, AllowedHeaders: []string{"Authorization", "Content-Type", "Accept", "Prefer", "X-API-Key", requestHeader},
+			ExposedHeaders: []string{"Retry-After", requestHeader}, MaxAge: 600,
+		}).Handler(router)
+	}
 	return s, nil
 }
 
@@ -161,7 +188,14 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() {
+		if s.config.TLS != nil {
+			server.TLSConfig = s.config.TLS
+			failed <- server.ServeTLS(listener, "", "")
+			return
+		}
+		failed <- server.Serve(listener)
+	}()
 	select {
 	case err := <-failed:
 		return err

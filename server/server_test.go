@@ -20,6 +20,7 @@ import (
 	"charthand/nlp"
 	text "charthand/note"
 	"charthand/server"
+	"charthand/server/access"
 
 	"github.com/google/fhir/go/fhirversion"
 	"github.com/google/fhir/go/jsonformat"
@@ -67,7 +68,7 @@ func newExtractor(t *testing.T) *extract.Extractor {
 func newServer(t *testing.T, change func(*server.Config)) (*server.Server, *lockedBuffer) {
 	t.Helper()
 	logged := &lockedBuffer{}
-	config := server.Config{Extractor: newExtractor(t), Version: "test", Logger: slog.New(slog.NewJSONHandler(logged, nil))}
+	config := server.Config{Extractor: newExtractor(t), Version: "test", Guard: access.New(access.Config{Open: true}), Logger: slog.New(slog.NewJSONHandler(logged, nil))}
 	if change != nil {
 		change(&config)
 	}

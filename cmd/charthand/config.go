@@ -13,6 +13,7 @@ import (
 	"charthand/mapping"
 	"charthand/nlp"
 	"charthand/note"
+	"charthand/server"
 
 	"github.com/goccy/go-yaml"
 )
@@ -40,6 +41,7 @@ type settings struct {
 	Sync        syncSettings        `yaml:"sync"`
 	Attachments attachments         `yaml:"attachments"`
 	Terminology terminologySettings `yaml:"terminology"`
+	Access      accessSettings      `yaml:"access"`
 	Mapping     *mapping.Rules      `yaml:"mapping"`
 
 	// fetcher is what asks the FHIR server, and fetches attachments.
@@ -158,10 +160,14 @@ type configCheckCommand struct{ siteFlags }
 
 // Run implements the command.
 func (c *configCheckCommand) Run(_ context.Context, s streams) error {
-	if _, err := c.read(); err != nil {
+	in, err := c.read()
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(s.out, "the settings can be used")
+	if err := in.Access.configure(&server.Config{}); err != nil {
+		return usageError{err}
+	}
+	_, err = fmt.Fprintln(s.out, "the settings can be used")
 	return err
 }
 

@@ -18,6 +18,7 @@ type serveCommand struct {
 	siteFlags
 	dataFlags
 	secretFlag
+	Open    bool          `help:"Let everybody in who reaches the address, instead of this machine alone or those that the settings name (access)."`
 	Listen  string        `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR"`
 	Drain   time.Duration `help:"How long a shutdown waits for requests that were accepted." default:"30s" placeholder:"TIME"`
 	MaxBody int64         `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES"`
@@ -53,6 +54,13 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		Drain:     c.Drain,
 		Logger:    slog.New(slog.NewJSONHandler(s.err, nil)),
 	}
+	in.Access.Open = in.Access.Open || c.Open
+	if err := in.Access.configure(&config); err != nil {
+		return usageError{err}
+	}
+	if warning := in.Access.warning(c.Listen); warning != "" {
+		fmt.Fprintln(s.err, "charthand:", warning)
+	}
 	if in.FHIRBase != "" {
 		stopBeside, err := c.beside(ctx, in, extractor, &config)
 		if err != nil {
@@ -79,7 +87,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		stop()
 		<-prepared
 	}()
-	fmt.Fprintf(s.err, "charthand %s serves on http://%s; stop it with Ctrl-C\n", version, listener.Addr())
+	scheme := "http"
+	if config.TLS != nil {
+		scheme = "https"
+	}
+	fmt.Fprintf(s.err, "charthand %s serves on %s://%s; stop it with Ctrl-C\n", version, scheme, listener.Addr())
 	return service.Run(ctx, listener)
 }
 

@@ -24,7 +24,7 @@ type address struct {
 
 // Write implements io.Writer.
 func (a *address) Write(p []byte) (int, error) {
-	if url := regexp.MustCompile(`http://\S+?:\d+`).Find(p); url != nil {
+	if url := regexp.MustCompile(`https?://\S+?:\d+`).Find(p); url != nil {
 		a.once.Do(func() { a.found <- string(url) })
 	}
 	return len(p), nil
