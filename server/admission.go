@@ -67,7 +67,8 @@ func (s *Server) protect(c *gin.Context) {
 	}
 }
 
-// admit gives a handler that lets a caller on which may use a resource type in some ways ("r"), as often as it may.
+// admit gives a handler that lets a caller on which may use a resource type in some ways ("r"), as often as it may; without a type, any caller that is
+// known.
 func (s *Server) admit(resourceType, ways string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := s.config.Guard.Caller(c.Request.Context(), c.Request)
@@ -88,7 +89,7 @@ func (s *Server) admit(resourceType, ways string) gin.HandlerFunc {
 			return
 		}
 		c.Set(callerKey, caller.Name)
-		if !caller.May(resourceType, ways) {
+		if resourceType != "" && !caller.May(resourceType, ways) {
 			c.Header("WWW-Authenticate", fmt.Sprintf(`Bearer realm="charthand", error="insufficient_scope", scope="system/%s.%s"`, resourceType, ways))
 			s.fail(c, http.StatusForbidden, fhir.CodeForbidden, fmt.Sprintf("the token has no scope system/%s.%s", resourceType, ways))
 			return

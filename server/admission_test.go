@@ -183,3 +183,31 @@ func TestHeaderFlood(t *testing.T) {
 		response.Body.Close()
 	}
 }
+
+// TestMetricsRoute: numbers are for callers who are let in, and every request is counted by the server's own routes.
+func TestMetricsRoute(t *testing.T) {
+	var observed []string
+	s, _ := newServer(t, func(c *server.Config) {
+		c.Guard = guard{"any": {Name: "client any"}}
+		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("numbers")) })
+		c.Observe = func(route, method string, status int, _ time.Duration) {
+			observed = append(observed, fmt.Sprint(method, " ", route, " ", status))
+		}
+	})
+	for shown, want := range map[string]int{"": http.StatusUnauthorized, "any": http.StatusOK} {
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		if shown != "" {
+			r.Header.Set("Authorization", "Bearer "+shown)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: %d", shown, w.Code)
+		}
+	}
+	observed = nil
+	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/patient/Jane/secret?name=Jane", nil))
+	if len(observed) != 1 || observed[0] != "GET none 404" {
+		t.Errorf("observed %q", observed)
+	}
+}

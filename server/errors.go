@@ -119,4 +119,7 @@ func (s *Server) log(c *gin.Context) {
 	s.logger(c).Info("request", "method", c.Request.Method, "route", route, "status", c.Writer.Status(),
 		"ms", time.Since(began).Milliseconds(), "read", c.Request.ContentLength, "written", c.Writer.Size())
 	s.audit(c, began)
+	if s.config.Observe != nil {
+		s.config.Observe(route, c.Request.Method, c.Writer.Status(), time.Since(began))
+	}
 }

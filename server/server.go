@@ -54,6 +54,10 @@ type Config struct {
 	Limiter *access.Limiter
 	// Origins are the web pages that browsers may ask from ("https://app.example.org"); none by default.
 	Origins []string
+	// Observe is told of each request that was answered: its route as the server has it, never what was asked; nil where nobody counts.
+	Observe func(route, method string, status int, took time.Duration)
+	// Metrics answers GET /metrics to callers who are let in; nil where there is none.
+	Metrics http.Handler
 	// TLS is what connections begin with; nil for plain HTTP.
 	TLS *tls.Config
 	// Logger takes one record for each request, without anything of a note. By default nothing is logged.
@@ -142,6 +146,9 @@ func New(config Config) (*Server, error) {
 	}
 	router.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	router.GET("/readyz", s.ready)
+	if config.Metrics != nil {
+		router.GET("/metrics", s.admit("", ""), gin.WrapH(config.Metrics))
+	}
 	router.NoRoute(func(c *gin.Context) {
 		s.fail(c, http.StatusNotFound, fhir.CodeNotFound, "there is nothing at this address")
 	})

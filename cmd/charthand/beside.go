@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"charthand/extract"
 	"charthand/fhir"
 	"charthand/fhir/client"
 	"charthand/queue"
@@ -142,7 +141,7 @@ type beside struct {
 }
 
 // newBeside opens the queue and makes the workers.
-func newBeside(ctx context.Context, in *settings, data dataFlags, extractor *extract.Extractor, logger *slog.Logger) (*beside, error) {
+func newBeside(ctx context.Context, in *settings, data dataFlags, extractor besides.Extractor, logger *slog.Logger) (*beside, error) {
 	every, keepDone, keepDead, err := in.Sync.times()
 	if err != nil {
 		return nil, usageError{err}

@@ -7,9 +7,10 @@ import (
 	"net"
 	"time"
 
-	"charthand/extract"
 	"charthand/mapping"
+	"charthand/metrics"
 	"charthand/server"
+	besides "charthand/sync"
 )
 
 type serveCommand struct {
@@ -47,8 +48,12 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	counted := metrics.New(version, model.Settings.Name)
+	counted.Model(model.Busy, model.Workers())
 	config := server.Config{
-		Extractor: extractor,
+		Extractor: counted.Extractor(extractor),
+		Observe:   counted.Request,
+		Metrics:   counted.Handler(),
 		Version:   version,
 		MaxBody:   c.MaxBody,
 		Drain:     c.Drain,
@@ -62,7 +67,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.err, "charthand:", warning)
 	}
 	if in.FHIRBase != "" {
-		stopBeside, err := c.beside(ctx, in, extractor, &config)
+		stopBeside, err := c.beside(ctx, in, counted.Extractor(extractor), &config, counted)
 		if err != nil {
 			return err
 		}
@@ -96,7 +101,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 }
 
 // beside starts the work beside the FHIR server, and gives what ends it and waits for it.
-func (c *serveCommand) beside(ctx context.Context, in *settings, extractor *extract.Extractor, config *server.Config) (stop func(), err error) {
+func (c *serveCommand) beside(ctx context.Context, in *settings, extractor besides.Extractor, config *server.Config, counted *metrics.Metrics) (stop func(), err error) {
 	hookSecret, err := c.secretFlag.read()
 	if err != nil {
 		return nil, err
@@ -117,6 +122,7 @@ func (c *serveCommand) beside(ctx context.Context, in *settings, extractor *extr
 	if err != nil {
 		return nil, err
 	}
+	counted.Queue(b.queue.Depth)
 	config.Hooks, config.Ready = b.hooks(hookSecret), b.queue.Writable
 	working, end := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
