@@ -108,9 +108,6 @@ func (l *Local) Close() error {
 	return errors.Join(faults...)
 }
 
-// Empty reports whether nothing was imported.
-func (l *Local) Empty() bool { return len(l.finders) == 0 }
-
 // Index gives one of the indexes, in the order of their names.
 func (l *Local) Index(i int) *index.Index { return l.finders[i].Index() }
 
@@ -157,7 +154,7 @@ func (l *Local) candidates(f *match.Finder, q *match.Query) []match.Candidate {
 			list = f.Combined(q, parts, maxCandidates)
 		}
 		if len(list) > 0 {
-			list[0] = f.AtStrength(l.said, l.former, q, list[0])
+			list[0] = f.AtStrength(l.said, q, list[0])
 		}
 		return list
 	}

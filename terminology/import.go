@@ -201,18 +201,12 @@ const extension = ".index"
 
 // List gives the indexes of the store by their short names, and what is wrong with those that cannot be used.
 func (s *Store) List() (metas []index.Meta, faults []error, err error) {
-	entries, err := os.ReadDir(s.folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
+	names, err := s.names()
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, entry := range entries {
-		if filepath.Ext(entry.Name()) != extension {
-			continue
-		}
-		x, err := index.Open(filepath.Join(s.folder, entry.Name()))
+	for _, name := range names {
+		x, err := index.Open(filepath.Join(s.folder, name+extension))
 		if err != nil {
 			faults = append(faults, err)
 			continue

@@ -17,53 +17,33 @@ func (l *Local) maps(x *index.Index, concept uint32, of nlp.Coding) []nlp.Coding
 	}
 	var list []nlp.Coding
 	for _, m := range all {
-		if count[m.System] != 1 || !l.leadsTo(m.System) {
+		target := l.imported(m.System)
+		if count[m.System] != 1 || target == nil && !slices.Contains(l.config.Maps, m.System) {
 			continue
 		}
 		coding := nlp.Coding{System: m.System, Code: m.Code, Score: of.Score, Chosen: true, Mapped: true}
-		if target, known, there := l.find(m.System, m.Code); there {
+		if target != nil {
+			id, known := target.Find(m.Code)
 			if !known {
 				continue // a code that the imported version does not have
 			}
-			coding.Version, coding.Display = target.version, target.Display
-			coding.Chosen = target.Level != index.Header
+			concept := target.Concept(id)
+			coding.Version, coding.Display = target.Meta.Version, concept.Display
+			coding.Chosen = concept.Level != index.Header
 		}
 		list = append(list, coding)
 	}
 	return list
 }
 
-// leadsTo reports whether maps into a system are wanted.
-func (l *Local) leadsTo(system string) bool {
-	return slices.Contains(l.config.Maps, system) || slices.ContainsFunc(l.all(), func(x *index.Index) bool { return x.Meta.System == system })
-}
-
-func (l *Local) all() []*index.Index {
-	list := make([]*index.Index, len(l.finders))
-	for i, f := range l.finders {
-		list[i] = f.Index()
-	}
-	return list
-}
-
-// versioned is a concept of a version of a system.
-type versioned struct {
-	index.Concept
-	version string
-}
-
-// find gives a concept by its code: whether it is known, and whether its system was imported at all.
-func (l *Local) find(system, code string) (concept versioned, known, there bool) {
-	for _, x := range l.all() {
-		if x.Meta.System == system {
-			id, found := x.Find(code)
-			if !found {
-				return versioned{}, false, true
-			}
-			return versioned{x.Concept(id), x.Meta.Version}, true, true
+// imported gives the index of a system, nil where none was imported.
+func (l *Local) imported(system string) *index.Index {
+	for _, f := range l.finders {
+		if f.Index().Meta.System == system {
+			return f.Index()
 		}
 	}
-	return versioned{}, false, false
+	return nil
 }
 
 // onePerSystem takes back all choices of a system but the first.
@@ -110,7 +90,7 @@ func addMapped(found, mapped []nlp.Coding) []nlp.Coding {
 		switch {
 		case at < 0:
 			found = append(found, m)
-		case m.Chosen && at >= 0:
+		case m.Chosen:
 			found[at].Chosen, found[at].Mapped, found[at].Score = true, true, max(found[at].Score, m.Score)
 		}
 	}

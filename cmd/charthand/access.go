@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -103,14 +102,7 @@ func (a accessSettings) warning(listen string) string {
 // isLoopback reports whether an address to listen on is reached by this machine alone.
 func isLoopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
+	return err == nil && host == "localhost" || access.IsLocal(listen)
 }
 
 // certificate is the server's, read again where its files have changed.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -60,25 +58,7 @@ func TestServeWithKeysAndTLS(t *testing.T) {
 	pool := renew(1)
 	secret := strings.Repeat("k", 40)
 	settings := fmt.Sprintf("access:\n  keysFile: %s\n  tls: {certificate: %s/cert.pem, key: %s/key.pem}\n", save(t, "keys", "ward "+secret+"\n"), folder, folder)
-	ctx, stop := context.WithCancel(t.Context())
-	at := &address{found: make(chan string, 1)}
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--config", save(t, "site.yaml", settings)}, streams{nil, io.Discard, at})
-	}()
-	defer func() {
-		stop()
-		if code := <-ended; code != exitDone {
-			t.Errorf("the server ended with %d", code)
-		}
-	}()
-	var url string
-	select {
-	case url = <-at.found:
-	case code := <-ended:
-		ended <- code
-		t.Fatal("the server does not start")
-	}
+	url := served(t, "--config", save(t, "site.yaml", settings))
 	ask := func(pool *x509.CertPool, key string) (status int, number int64, err error) {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 		defer transport.CloseIdleConnections()

@@ -35,16 +35,11 @@ func (c *annotateCommand) Run(ctx context.Context, s streams) error {
 		return usageError{err}
 	}
 	defer in.Close()
-	site, err := siteFlags{fetchFlags: c.fetchFlags, Config: c.Config}.read()
+	site, closing, err := siteFlags{fetchFlags: c.fetchFlags, Config: c.Config}.open(c.folderFlag)
 	if err != nil {
 		return err
 	}
-	defer site.fetcher.Close()
-	closeCodes, err := site.openCodes(c.folderFlag)
-	if err != nil {
-		return err
-	}
-	defer closeCodes()
+	defer closing()
 	if c.Given {
 		return annotateGiven(ctx, in, site, s)
 	}

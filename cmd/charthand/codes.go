@@ -95,6 +95,19 @@ func (t *terminologyServer) keep() (time.Duration, error) {
 	return keep, nil
 }
 
+// open gives the settings in force with what gives mentions their codes opened, and gives what closes all of it.
+func (f siteFlags) open(codes folderFlag) (in *settings, closing func(), err error) {
+	if in, err = f.read(); err != nil {
+		return nil, nil, err
+	}
+	closeCodes, err := in.openCodes(codes)
+	if err != nil {
+		in.fetcher.Close()
+		return nil, nil, err
+	}
+	return in, func() { closeCodes(); in.fetcher.Close() }, nil
+}
+
 // openCodes opens what gives mentions their codes, and gives what closes it.
 func (in *settings) openCodes(f folderFlag) (closing func(), err error) {
 	if in.Terminology.Server != nil {

@@ -42,16 +42,11 @@ func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 	defer model.Close()
 	reader := newPDFReader()
 	defer reader.Close()
-	in, err := c.read()
+	in, closing, err := c.siteFlags.open(c.folderFlag)
 	if err != nil {
 		return err
 	}
-	defer in.fetcher.Close()
-	closeCodes, err := in.openCodes(c.folderFlag)
-	if err != nil {
-		return err
-	}
-	defer closeCodes()
+	defer closing()
 	if r.extractor, err = newExtractor(s, model, recognizer, reader, c.languageFlag, in); err != nil {
 		return err
 	}

@@ -34,16 +34,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	defer model.Close()
 	reader := newPDFReader()
 	defer reader.Close()
-	in, err := c.siteFlags.read()
+	in, closing, err := c.siteFlags.open(c.folderFlag)
 	if err != nil {
 		return err
 	}
-	defer in.fetcher.Close()
-	closeCodes, err := in.openCodes(c.folderFlag)
-	if err != nil {
-		return err
-	}
-	defer closeCodes()
+	defer closing()
 	extractor, err := newExtractor(s, model, recognizer, reader, c.languageFlag, in)
 	if err != nil {
 		return err

@@ -30,25 +30,34 @@ func (a *address) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Sixteen clients at once get what each note gives alone, while others give up in the middle of theirs.
-func TestServeUnderLoad(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
+// served starts a server on a free port with some more flags, gives its URL, and ends it with the test.
+func served(t *testing.T, flags ...string) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	at := &address{found: make(chan string, 1)}
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"serve", "--listen", "127.0.0.1:0"}, streams{nil, io.Discard, at}) }()
-	defer func() {
+	go func() {
+		ended <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...), streams{nil, io.Discard, at})
+	}()
+	t.Cleanup(func() {
 		stop()
 		if code := <-ended; code != exitDone {
 			t.Errorf("the server ended with %d", code)
 		}
-	}()
-	var url string
+	})
 	select {
-	case url = <-at.found:
+	case url := <-at.found:
+		return url
 	case code := <-ended:
 		ended <- code
 		t.Fatal("the server does not start")
 	}
+	return ""
+}
+
+// Sixteen clients at once get what each note gives alone, while others give up in the middle of theirs.
+func TestServeUnderLoad(t *testing.T) {
+	url := served(t)
 	names := fixtures.Names(t)
 	documents := map[string][]byte{}
 	for _, name := range names {

@@ -152,12 +152,7 @@ type terminologyLookupCommand struct {
 
 // Run implements the command.
 func (c *terminologyLookupCommand) Run(ctx context.Context, s streams) error {
-	in, err := siteFlags{Config: c.Config}.read()
-	if err != nil {
-		return err
-	}
-	defer in.fetcher.Close()
-	closing, err := in.openCodes(c.folderFlag)
+	in, closing, err := siteFlags{Config: c.Config}.open(c.folderFlag)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"hash"
 	"io"
 	"maps"
 	"os"
@@ -86,7 +85,6 @@ const (
 // file writes sections one after the other.
 type file struct {
 	w        *bufio.Writer
-	sum      hash.Hash
 	at       int64
 	sections map[section][2]int64
 	err      error
@@ -122,21 +120,32 @@ func (f *file) strings(texts, ends section, list []string) {
 			f.bytes([]byte(s))
 		}
 	})
-	at := uint32(0)
-	f.section(ends, func() {
-		var b [4]byte
-		for _, s := range list {
-			at += uint32(len(s)) //nolint:gosec // names are bounded by the builder
-			binary.LittleEndian.PutUint32(b[:], at)
-			f.bytes(b[:])
-		}
-	})
+	sizes := make([]uint32, len(list))
+	for i, s := range list {
+		sizes[i] = uint32(len(s)) //nolint:gosec // names are bounded by the builder
+	}
+	f.ends(ends, sizes)
+}
+
+// ends writes where each part ends, of parts of some sizes, which are lost.
+func (f *file) ends(name section, sizes []uint32) {
+	sum := uint32(0)
+	for i, size := range sizes {
+		sum += size
+		sizes[i] = sum
+	}
+	f.numbers(name, sizes)
+}
+
+// unique sorts pairs, and leaves one of each.
+func unique(pairs [][2]uint32) [][2]uint32 {
+	slices.SortFunc(pairs, func(a, b [2]uint32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	return slices.Compact(pairs)
 }
 
 // lists writes, for each of n owners, the numbers that are its: pairs of owner and number.
 func (f *file) lists(members, ends section, n int, pairs [][2]uint32) {
-	slices.SortFunc(pairs, func(a, b [2]uint32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
-	pairs = slices.Compact(pairs)
+	pairs = unique(pairs)
 	counts := make([]uint32, n)
 	list := make([]uint32, len(pairs))
 	for i, p := range pairs {
@@ -144,18 +153,12 @@ func (f *file) lists(members, ends section, n int, pairs [][2]uint32) {
 		list[i] = p[1]
 	}
 	f.numbers(members, list)
-	sum := uint32(0)
-	for i, count := range counts {
-		sum += count
-		counts[i] = sum
-	}
-	f.numbers(ends, counts)
+	f.ends(ends, counts)
 }
 
 // sorted writes pairs of a hash and a number, sorted: the hashes, then the numbers.
 func (f *file) sorted(hashes, members section, pairs [][2]uint32) {
-	slices.SortFunc(pairs, func(a, b [2]uint32) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
-	pairs = slices.Compact(pairs)
+	pairs = unique(pairs)
 	list := make([]uint32, len(pairs))
 	for i, name := range []section{hashes, members} {
 		for at, p := range pairs {
@@ -177,7 +180,7 @@ func (b *builder) write(path string, meta Meta) (_ *Meta, err error) {
 		}
 	}()
 	sum := sha256.New()
-	f := &file{w: bufio.NewWriterSize(io.MultiWriter(out, sum), 1<<20), sum: sum, sections: map[section][2]int64{}}
+	f := &file{w: bufio.NewWriterSize(io.MultiWriter(out, sum), 1<<20), sections: map[section][2]int64{}}
 	b.sections(f)
 	meta.Systems, meta.Sections = b.systems, f.sections
 	encoded, err := json.Marshal(meta)
@@ -346,17 +349,12 @@ func (b *builder) mapped(f *file) {
 	slices.SortStableFunc(b.maps, func(x, y mapping) int { return cmp.Compare(x.concept, y.concept) })
 	targets := make([]string, len(b.maps))
 	systems := make([]byte, len(b.maps))
-	ends := make([]uint32, len(b.codes))
+	counts := make([]uint32, len(b.codes))
 	for i, m := range b.maps {
 		targets[i], systems[i] = m.target, m.system
-		ends[m.concept]++
-	}
-	sum := uint32(0)
-	for i, count := range ends {
-		sum += count
-		ends[i] = sum
+		counts[m.concept]++
 	}
 	f.strings(mapTargets, mapTexts, targets)
 	f.section(mapSystems, func() { f.bytes(systems) })
-	f.numbers(mapEnds, ends)
+	f.ends(mapEnds, counts)
 }

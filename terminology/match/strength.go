@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"charthand/terminology/index"
-	"charthand/terminology/words"
 )
 
 // Combined gives the one concept of several drugs together, where the index has one: “hydrochlorothiazide / lisinopril”.
@@ -28,24 +27,28 @@ func (f *Finder) Combined(q *Query, parts [][]Candidate, n int) []Candidate {
 
 // AtStrength goes from a drug to the concept of it with the strength and the form that were said, in an index that has such levels: “furosemide 40
 // MG” for 40 mg of it, “furosemide 40 MG Oral Tablet” for a tablet of 40 mg. Where there is none, the drug stays.
-func (f *Finder) AtStrength(s *Sayings, former *words.Former, q *Query, drug Candidate) Candidate {
+func (f *Finder) AtStrength(s *Sayings, q *Query, drug Candidate) Candidate {
 	if !f.levels {
 		return drug
 	}
 	strength, form := s.dose(append(slices.Clone(q.Names[:1]), q.said...))
+	both := ""
+	if strength != "" && form != "" {
+		both = strength + " " + form
+	}
 	name := f.x.Concept(drug.Concept).Display
 	for _, wanted := range []struct {
 		words  string
 		levels []index.Level
 	}{
-		{strength + " " + form, []index.Level{index.Clinical, index.Branded}},
+		{both, []index.Level{index.Clinical, index.Branded}},
 		{strength, []index.Level{index.Component}},
 		{form, []index.Level{index.Form}},
 	} {
-		if strings.TrimSpace(wanted.words) == "" || len(wanted.levels) == 2 && (strength == "" || form == "") {
+		if wanted.words == "" {
 			continue
 		}
-		if found, ok := f.exactly(Ask(former, &Sayings{}, []string{name + " " + wanted.words}, nil, "", q.Kinds), wanted.levels); ok {
+		if found, ok := f.exactly(Ask(f.former, &Sayings{}, []string{name + " " + wanted.words}, nil, "", q.Kinds), wanted.levels); ok {
 			found.Score, found.Features = drug.Score, drug.Features
 			return found
 		}

@@ -54,11 +54,7 @@ func readOrder(system string, kinds index.Kinds, written func(string) string) fu
 		say(&in.Version, year.FindString(in.Name))
 		var headers []string // that the code may stand under
 		previous := 0
-		for {
-			line, err := in.next(true)
-			if errors.Is(err, io.EOF) {
-				break
-			}
+		for line, err := range in.lines(true) {
 			if err != nil {
 				return err
 			}
@@ -121,22 +117,7 @@ type diagnosis struct {
 // readTabular reads the tabular list, a section at a time. Codes that only the order file has (with a seventh character) stay its own.
 func readTabular(_ context.Context, in *Input, add Add) error {
 	say(&in.System, ICD10CM)
-	found := false
-	err := eachElement(in, map[string]func(*xml.Decoder, xml.StartElement) error{
-		"version": readVersion(in),
-		"diag": func(d *xml.Decoder, start xml.StartElement) error {
-			var one diagnosis
-			if err := d.DecodeElement(&one, &start); err != nil {
-				return err
-			}
-			found = true
-			return one.add(add, "", false)
-		},
-	})
-	if err == nil && !found {
-		return in.fault("no diag element: this is no tabular list")
-	}
-	return err
+	return eachElement(in, "diag", "this is no tabular list", func(one *diagnosis) error { return one.add(add, "", false) })
 }
 
 func (d *diagnosis) add(add Add, parent string, seventh bool) error {
@@ -196,22 +177,7 @@ const maxIndexDepth = 20
 // readIndex reads the alphabetic index: each path of titles names its code. One that ends in a dash is what the codes below it begin with.
 func readIndex(_ context.Context, in *Input, add Add) error {
 	say(&in.System, ICD10CM)
-	found := false
-	err := eachElement(in, map[string]func(*xml.Decoder, xml.StartElement) error{
-		"version": readVersion(in),
-		"mainTerm": func(d *xml.Decoder, start xml.StartElement) error {
-			var one indexed
-			if err := d.DecodeElement(&one, &start); err != nil {
-				return err
-			}
-			found = true
-			return one.add(add, "", 0)
-		},
-	})
-	if err == nil && !found {
-		return in.fault("no mainTerm element: this is no alphabetic index")
-	}
-	return err
+	return eachElement(in, "mainTerm", "this is no alphabetic index", func(one *indexed) error { return one.add(add, "", 0) })
 }
 
 func (t *indexed) add(add Add, path string, depth int) error {
@@ -236,17 +202,28 @@ func (t *indexed) add(add Add, path string, depth int) error {
 	return nil
 }
 
-// eachElement calls a function for each element of a name, wherever it is; what is in it is the function's.
-func eachElement(in *Input, take map[string]func(*xml.Decoder, xml.StartElement) error) error {
+// eachElement calls a function with each element of a name, wherever it is, and fills in the version that the file says. A file that has no
+// such element is refused: lacking says what it is not.
+func eachElement[T any](in *Input, name, lacking string, take func(*T) error) error {
 	decoder := xml.NewDecoder(in)
+	found := false
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
-			return nil
+			break
 		}
-		if err == nil {
-			if start, is := token.(xml.StartElement); is && take[start.Name.Local] != nil {
-				err = take[start.Name.Local](decoder, start)
+		if start, is := token.(xml.StartElement); err == nil && is {
+			switch start.Name.Local {
+			case "version":
+				var version string
+				err = decoder.DecodeElement(&version, &start)
+				say(&in.Version, strings.TrimSpace(version))
+			case name:
+				found = true
+				var one T
+				if err = decoder.DecodeElement(&one, &start); err == nil {
+					err = take(&one)
+				}
 			}
 		}
 		if err != nil {
@@ -258,4 +235,8 @@ func eachElement(in *Input, take map[string]func(*xml.Decoder, xml.StartElement)
 			return in.fault("%v", broken(err))
 		}
 	}
+	if !found {
+		return in.fault("no %s element: %s", name, lacking)
+	}
+	return nil
 }

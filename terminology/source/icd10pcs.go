@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"regexp"
 	"strings"
@@ -52,22 +51,7 @@ const (
 // readTables makes the codes of the tables, seven characters each, and their titles of the titles of their values.
 func readTables(_ context.Context, in *Input, add Add) error {
 	say(&in.System, ICD10PCS)
-	found := false
-	err := eachElement(in, map[string]func(*xml.Decoder, xml.StartElement) error{
-		"version": readVersion(in),
-		"pcsTable": func(d *xml.Decoder, start xml.StartElement) error {
-			var one table
-			if err := d.DecodeElement(&one, &start); err != nil {
-				return err
-			}
-			found = true
-			return one.add(add)
-		},
-	})
-	if err == nil && !found {
-		return in.fault("no pcsTable element: these are no tables")
-	}
-	return err
+	return eachElement(in, "pcsTable", "these are no tables", func(one *table) error { return one.add(add) })
 }
 
 func (t *table) add(add Add) error {
@@ -118,16 +102,6 @@ func (t *table) add(add Add) error {
 	return nil
 }
 
-// readVersion fills in the version that an element says.
-func readVersion(in *Input) func(*xml.Decoder, xml.StartElement) error {
-	return func(d *xml.Decoder, start xml.StartElement) error {
-		var version string
-		err := d.DecodeElement(&version, &start)
-		say(&in.Version, strings.TrimSpace(version))
-		return err
-	}
-}
-
 // procedureTerm is a term of the index, or a main term: where it sends the reader.
 type procedureTerm struct {
 	Title string          `xml:"title"`
@@ -146,22 +120,7 @@ type sent struct {
 // readProcedureIndex reads the index: the names of what has codes, or the beginnings of codes.
 func readProcedureIndex(_ context.Context, in *Input, add Add) error {
 	say(&in.System, ICD10PCS)
-	found := false
-	err := eachElement(in, map[string]func(*xml.Decoder, xml.StartElement) error{
-		"version": readVersion(in),
-		"mainTerm": func(d *xml.Decoder, start xml.StartElement) error {
-			var one procedureTerm
-			if err := d.DecodeElement(&one, &start); err != nil {
-				return err
-			}
-			found = true
-			return one.add(add, "", 0)
-		},
-	})
-	if err == nil && !found {
-		return in.fault("no mainTerm element: this is no index")
-	}
-	return err
+	return eachElement(in, "mainTerm", "this is no index", func(one *procedureTerm) error { return one.add(add, "", 0) })
 }
 
 func (t *procedureTerm) add(add Add, path string, depth int) error {

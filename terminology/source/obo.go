@@ -2,8 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -70,11 +68,7 @@ func readOBO(_ context.Context, in *Input, add Add) error {
 		stanza, code, name, obsolete = stanza[:0], "", "", false
 		return nil
 	}
-	for {
-		line, err := in.next(true)
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for line, err := range in.lines(true) {
 		if err != nil {
 			return err
 		}

@@ -2,8 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
-	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -54,11 +52,7 @@ var levels = map[string]index.Level{
 
 // rrf calls a function with the columns of each line.
 func (in *Input) rrf(count int, take func(c []string) error) error {
-	for {
-		line, err := in.next(true)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
+	for line, err := range in.lines(true) {
 		if err != nil {
 			return err
 		}
@@ -74,6 +68,7 @@ func (in *Input) rrf(count int, take func(c []string) error) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // brandInName is the brand at the end of the name of a branded drug: "furosemide 40 MG Oral Tablet [Lasix]".

@@ -91,11 +91,7 @@ func (in *Input) rf2(first []string, take func(c []string) error) error {
 			return in.fault("column %d is called %q, expected %q", i+1, head[i], name)
 		}
 	}
-	for {
-		line, err := in.next(true)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
+	for line, err := range in.lines(true) {
 		if err != nil {
 			return err
 		}
@@ -110,6 +106,7 @@ func (in *Input) rf2(first []string, take func(c []string) error) error {
 			return err
 		}
 	}
+	return nil
 }
 
 func readConcepts(_ context.Context, in *Input, add Add) error {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -129,6 +130,18 @@ func (in *Input) next(whole bool) (string, error) {
 		}
 	}
 	return strings.TrimRight(string(raw), "\r\n"), nil
+}
+
+// lines gives the lines that are left, as next does; an error is the last that it gives.
+func (in *Input) lines(whole bool) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for {
+			line, err := in.next(whole)
+			if errors.Is(err, io.EOF) || !yield(line, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // broken says in words that a file ends too soon.

@@ -45,11 +45,7 @@ func readTSV(_ context.Context, in *Input, add Add) error {
 		}
 		place[name] = at
 	}
-	for {
-		line, err := in.next(false)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
+	for line, err := range in.lines(false) {
 		if err != nil {
 			return err
 		}
@@ -107,6 +103,7 @@ func readTSV(_ context.Context, in *Input, add Add) error {
 			}
 		}
 	}
+	return nil
 }
 
 // looksLikeCode tells a code from a name that is used as one.
