@@ -21,7 +21,7 @@ type annotateCommand struct {
 	ContentType string `help:"What the file is: text/plain, text/html, application/rtf, text/xml (C-CDA) or application/pdf, perhaps with a charset." default:"text/plain; charset=utf-8" placeholder:"TYPE"`
 	fetchFlags
 	folderFlag
-	Config string `help:"The site's own settings, a YAML file: where attachments may be fetched from, and where codes come from." placeholder:"FILE" type:"existingfile"`
+	Config string `help:"The site's own settings, a YAML file: where attachments may be fetched from, and where codes come from." placeholder:"FILE" type:"existingfile" env:"CHARTHAND_CONFIG"`
 	File   string `arg:"" help:"File to read, - for standard input."`
 }
 

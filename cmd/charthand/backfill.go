@@ -19,8 +19,8 @@ import (
 )
 
 type backfillCommand struct {
-	FHIRBase string `name:"fhir-base" help:"The FHIR server." placeholder:"URL"`
-	Config   string `help:"The site's own settings, a YAML file: how to show the server who asks." placeholder:"FILE" type:"existingfile"`
+	FHIRBase string `name:"fhir-base" help:"The FHIR server." placeholder:"URL" env:"CHARTHAND_FHIR_BASE"`
+	Config   string `help:"The site's own settings, a YAML file: how to show the server who asks." placeholder:"FILE" type:"existingfile" env:"CHARTHAND_CONFIG"`
 	dataFlags
 	Since  string  `help:"Only documents that were changed since then, as FHIR has dates." placeholder:"TIME"`
 	Query  string  `help:"Which documents." default:"DocumentReference?status=current" placeholder:"SEARCH"`

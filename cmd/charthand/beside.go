@@ -23,7 +23,7 @@ import (
 
 // folderFlag says where charthand keeps its data.
 type folderFlag struct {
-	Data string `help:"Folder of the queue and of the code systems; charthand in the XDG data folder by default." placeholder:"DIR" type:"path"`
+	Data string `help:"Folder of the queue and of the code systems; charthand in the XDG data folder by default." placeholder:"DIR" type:"path" env:"CHARTHAND_DATA_DIR"`
 }
 
 // folder gives the data folder.
@@ -41,7 +41,7 @@ func (f folderFlag) folder() (string, error) {
 // dataFlags say where the queue is.
 type dataFlags struct {
 	folderFlag
-	NATSURL string `name:"nats-url" help:"An existing NATS cluster with JetStream for the queue, instead of the one inside." placeholder:"URL"`
+	NATSURL string `name:"nats-url" help:"An existing NATS cluster with JetStream for the queue, instead of the one inside." placeholder:"URL" env:"CHARTHAND_NATS_URL"`
 }
 
 // open opens the queue.
@@ -67,7 +67,7 @@ func (f dataFlags) openWith(ctx context.Context, config queue.Config) (*queue.Qu
 
 // secretFlag says what notifications have to carry.
 type secretFlag struct {
-	SecretFile string `help:"File with the secret that the FHIR server sends with each notification; CHARTHAND_HOOK_SECRET by default." placeholder:"FILE" type:"existingfile"`
+	SecretFile string `help:"File with the secret that the FHIR server sends with each notification; CHARTHAND_HOOK_SECRET by default." placeholder:"FILE" type:"existingfile" env:"CHARTHAND_SECRET_FILE"`
 }
 
 // hookSecretVariable is the environment variable with the secret.

@@ -20,15 +20,15 @@ import (
 
 // fetchFlags say what attachments are fetched from.
 type fetchFlags struct {
-	FHIRBase string `name:"fhir-base" help:"The FHIR server that documents are from: attachments that are elsewhere are fetched from it, or from hosts that the settings allow; never from anywhere else." placeholder:"URL"`
+	FHIRBase string `name:"fhir-base" help:"The FHIR server that documents are from: attachments that are elsewhere are fetched from it, or from hosts that the settings allow; never from anywhere else." placeholder:"URL" env:"CHARTHAND_FHIR_BASE"`
 }
 
 // siteFlags are the flags of the commands that make resources.
 type siteFlags struct {
 	fetchFlags
-	Config  string            `help:"The site's own settings, a YAML file; charthand config print shows what there is." placeholder:"FILE" type:"existingfile"`
-	Profile mapping.Profile   `help:"What the resources are to conform to: r4, us-core (6.1.0) or ips (1.1.0); r4 unless the settings say otherwise." placeholder:"r4|us-core|ips" enum:",r4,us-core,ips" default:""`
-	Write   mapping.WriteMode `help:"How the Bundles ask to be written: conditional-create (never changes anything), conditional-update (writes over people's changes too), client-id or post; conditional-create unless the settings say otherwise." placeholder:"MODE" enum:",conditional-create,conditional-update,client-id,post" default:""`
+	Config  string            `help:"The site's own settings, a YAML file; charthand config print shows what there is." placeholder:"FILE" type:"existingfile" env:"CHARTHAND_CONFIG"`
+	Profile mapping.Profile   `help:"What the resources are to conform to: r4, us-core (6.1.0) or ips (1.1.0); r4 unless the settings say otherwise." placeholder:"r4|us-core|ips" enum:",r4,us-core,ips" default:"" env:"CHARTHAND_PROFILE"`
+	Write   mapping.WriteMode `help:"How the Bundles ask to be written: conditional-create (never changes anything), conditional-update (writes over people's changes too), client-id or post; conditional-create unless the settings say otherwise." placeholder:"MODE" enum:",conditional-create,conditional-update,client-id,post" default:"" env:"CHARTHAND_WRITE"`
 }
 
 // settings is a site's settings file.
@@ -92,28 +92,36 @@ func (in *settings) connect() (*client.Client, error) {
 // read gives the settings in force: the defaults, the file's in their place, and the flags' in theirs.
 func (f siteFlags) read() (*settings, error) {
 	in := &settings{}
-	var site []byte
+	var data []byte
 	if f.Config != "" {
-		data, err := os.ReadFile(f.Config)
-		if err != nil {
+		var err error
+		if data, err = os.ReadFile(f.Config); err != nil {
 			return nil, usageError{err}
 		}
-		if err := yaml.UnmarshalWithOptions(data, in, yaml.Strict()); err != nil {
+		// By itself first, so that a fault is named by its line in the file.
+		if err := yaml.UnmarshalWithOptions(data, &settings{}, yaml.Strict()); err != nil {
 			return nil, usageError{fmt.Errorf("%s: %s", f.Config, yaml.FormatError(err, false, false))}
-		}
-		var parts struct {
-			Mapping map[string]any `yaml:"mapping"`
-		}
-		if err := yaml.Unmarshal(data, &parts); err != nil {
-			return nil, usageError{fmt.Errorf("%s: %s", f.Config, yaml.FormatError(err, false, false))}
-		}
-		if len(parts.Mapping) > 0 {
-			if site, err = yaml.Marshal(parts.Mapping); err != nil {
-				return nil, usageError{fmt.Errorf("%s: %w", f.Config, err)}
-			}
 		}
 	}
-	var err error
+	data, err := withEnvironment(data)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if err := yaml.UnmarshalWithOptions(data, in, yaml.Strict()); err != nil {
+		return nil, usageError{fmt.Errorf("%s: %s", f.Config, yaml.FormatError(err, false, false))}
+	}
+	var parts struct {
+		Mapping map[string]any `yaml:"mapping"`
+	}
+	if err := yaml.Unmarshal(data, &parts); err != nil {
+		return nil, usageError{fmt.Errorf("%s: %s", f.Config, yaml.FormatError(err, false, false))}
+	}
+	var site []byte
+	if len(parts.Mapping) > 0 {
+		if site, err = yaml.Marshal(parts.Mapping); err != nil {
+			return nil, usageError{fmt.Errorf("%s: %w", f.Config, err)}
+		}
+	}
 	if in.Mapping, err = mapping.ReadRules(site); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
@@ -166,6 +174,9 @@ func (c *configCheckCommand) Run(_ context.Context, s streams) error {
 	}
 	if err := in.Access.configure(&server.Config{}); err != nil {
 		return usageError{err}
+	}
+	for _, name := range unknownVariables() {
+		fmt.Fprintf(s.err, "charthand: warning: %s in the environment is no setting of charthand's\n", name)
 	}
 	_, err = fmt.Fprintln(s.out, "the settings can be used")
 	return err

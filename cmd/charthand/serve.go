@@ -19,10 +19,10 @@ type serveCommand struct {
 	siteFlags
 	dataFlags
 	secretFlag
-	Open    bool          `help:"Let everybody in who reaches the address, instead of this machine alone or those that the settings name (access)."`
-	Listen  string        `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR"`
-	Drain   time.Duration `help:"How long a shutdown waits for requests that were accepted." default:"30s" placeholder:"TIME"`
-	MaxBody int64         `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES"`
+	Open    bool          `help:"Let everybody in who reaches the address, instead of this machine alone or those that the settings name (access)." env:"CHARTHAND_OPEN"`
+	Listen  string        `help:"Address to listen on." default:"localhost:8080" placeholder:"ADDR" env:"CHARTHAND_LISTEN"`
+	Drain   time.Duration `help:"How long a shutdown waits for requests that were accepted." default:"30s" placeholder:"TIME" env:"CHARTHAND_DRAIN"`
+	MaxBody int64         `help:"Largest request body, in bytes." default:"10485760" placeholder:"BYTES" env:"CHARTHAND_MAX_BODY"`
 }
 
 // Run implements the command.

@@ -16,8 +16,8 @@ import (
 
 // subscriberFlags are those of the commands that speak of a Subscription.
 type subscriberFlags struct {
-	FHIRBase string `name:"fhir-base" help:"The FHIR server." placeholder:"URL"`
-	Config   string `help:"The site's own settings, a YAML file: how to show the server who asks." placeholder:"FILE" type:"existingfile"`
+	FHIRBase string `name:"fhir-base" help:"The FHIR server." placeholder:"URL" env:"CHARTHAND_FHIR_BASE"`
+	Config   string `help:"The site's own settings, a YAML file: how to show the server who asks." placeholder:"FILE" type:"existingfile" env:"CHARTHAND_CONFIG"`
 	Name     string `help:"Name of the hook: the endpoint's last segment by default." placeholder:"NAME"`
 }
 

@@ -142,7 +142,7 @@ func (c *terminologyRemoveCommand) Run(_ context.Context, s streams) error {
 
 type terminologyLookupCommand struct {
 	folderFlag
-	Config    string   `help:"The site's own settings, a YAML file." placeholder:"FILE" type:"existingfile"`
+	Config    string   `help:"The site's own settings, a YAML file." placeholder:"FILE" type:"existingfile" env:"CHARTHAND_CONFIG"`
 	Text      string   `arg:"" help:"What to look up; - for one text a line of standard input."`
 	Kind      string   `help:"What it is: problem, drug, procedure or test; other for severities, routes, units and sections." enum:"problem,drug,procedure,test,other" default:"problem"`
 	Modifiers []string `name:"modifier" help:"What the note says of it elsewhere, such as left, acute or 40 mg; may be said several times." placeholder:"TEXT"`

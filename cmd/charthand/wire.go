@@ -18,13 +18,13 @@ import (
 
 // modelFlags are the flags of every command that runs the model.
 type modelFlags struct {
-	Model  string `help:"Folder of the model to run, in Hugging Face's layout with an ONNX graph; the one inside by default." placeholder:"DIR" type:"path"`
-	Window int    `help:"Length of the windows that the model reads, in tokens; what the model folder says by default." placeholder:"N"`
+	Model  string `help:"Folder of the model to run, in Hugging Face's layout with an ONNX graph; the one inside by default." placeholder:"DIR" type:"path" env:"CHARTHAND_MODEL"`
+	Window int    `help:"Length of the windows that the model reads, in tokens; what the model folder says by default." placeholder:"N" env:"CHARTHAND_WINDOW"`
 }
 
 // languageFlag is the flag of the commands that make resources.
 type languageFlag struct {
-	AnyLanguage bool `help:"Extract notes too that are plainly in another language than the model's, with a warning."`
+	AnyLanguage bool `help:"Extract notes too that are plainly in another language than the model's, with a warning." env:"CHARTHAND_ANY_LANGUAGE"`
 }
 
 // open opens the model.
