@@ -13,6 +13,7 @@ import (
 
 	"charthand/fhir"
 	"charthand/note"
+	"charthand/tracing"
 )
 
 // Fetcher gets what an attachment's url points to.
@@ -87,7 +88,9 @@ func (e *Extractor) fetch(ctx context.Context, a *fhir.Attachment) {
 		a.Unfetched = errNoFetcher
 		return
 	}
-	fetched, err := e.Fetcher.Fetch(ctx, a.URL, a.ContentType)
+	fetching, end := tracing.Begin(ctx, "fetch attachment")
+	fetched, err := e.Fetcher.Fetch(fetching, a.URL, a.ContentType)
+	end(err)
 	if err != nil {
 		a.Unfetched = fmt.Errorf("the attachment could not be fetched: %w", err)
 		return

@@ -10,6 +10,7 @@ import (
 	"charthand/mapping"
 	"charthand/nlp"
 	"charthand/note"
+	"charthand/tracing"
 )
 
 // Extractor turns documents into transaction Bundles. It is safe for concurrent use.
@@ -31,19 +32,25 @@ type Result struct {
 	*mapping.Made
 	// Characters is the length of the text, in Unicode code points; 0 of a document that is withdrawn, whose text is not read.
 	Characters int
+	// Found counts the mentions by the model's label.
+	Found map[string]int
 }
 
 // Extract does the work for one document. A *fhir.Fault says that the document is refused, and why; any other error is
 // charthand's own or the context's. Earlier facts that came in one Bundle with the document are revised; of a document that speaks no
 // more they are taken back.
-func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Result, error) {
+func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (_ *Result, err error) {
+	ctx, end := tracing.Begin(ctx, "extract")
+	defer func() { end(err) }()
 	prior := e.Mapper.PriorFacts(document)
 	if document.Fault == nil {
 		if skipped := e.skipped(document); skipped != nil {
 			return e.withdraw(ctx, document, prior, skipped)
 		}
 	}
-	attachment, text, remarks, err := e.read(ctx, document)
+	reading, endReading := tracing.Begin(ctx, "read attachment")
+	attachment, text, remarks, err := e.read(reading, document)
+	endReading(err, tracing.Format.String(text.Format.String()), tracing.Characters.Int(text.CodePoints()))
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +66,18 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (*Resu
 		withSubject.Subject = e.Subject
 		document = &withSubject
 	}
-	made, err := e.Mapper.Bundle(ctx, document, attachment, annotated, prior)
+	making, endMaking := tracing.Begin(ctx, "make resources")
+	made, err := e.Mapper.Bundle(making, document, attachment, annotated, prior)
+	endMaking(err)
 	if err != nil {
 		return nil, err
 	}
 	made.Outcome.Issues = append(made.Outcome.Issues, remarks...)
-	return &Result{made, text.CodePoints()}, nil
+	found := map[string]int{}
+	for _, entity := range annotated.Entities {
+		found[entity.Label]++
+	}
+	return &Result{made, text.CodePoints(), found}, nil
 }
 
 // withdraw takes back what was written earlier of a document that speaks no more; where that is nothing, or another document speaks for

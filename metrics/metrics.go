@@ -28,9 +28,11 @@ type Metrics struct {
 	extractSeconds prometheus.Histogram
 	characters     prometheus.Counter
 	facts          *prometheus.CounterVec
+	entities       *prometheus.CounterVec
 	left           *prometheus.CounterVec
 	conflicts      prometheus.Counter
 	retracted      prometheus.Counter
+	audits         *prometheus.CounterVec
 }
 
 // buckets of times, in seconds: a note takes tens of milliseconds, one beside many seconds.
@@ -52,22 +54,47 @@ func New(version, model string) *Metrics {
 		extractSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "charthand_extract_seconds", Help: "Time from a document to its Bundle.", Buckets: buckets}),
 		characters:     counter("characters_total", "Characters of the texts that were extracted, Unicode code points."),
 		facts:          counters("facts_total", "Facts in Bundles, by resource type.", "type"),
+		entities:       counters("entities_total", "Mentions that were found, by the model's label.", "label"),
 		left:           counters("mentions_left_total", "Mentions that became no fact, by the model's label.", "label"),
 		conflicts:      counter("conflicts_total", "Facts that a note says both ways."),
 		retracted:      counter("retracted_total", "Earlier facts that were taken back."),
+		audits:         counters("audit_events_total", "AuditEvents for a FHIR server by what came of them: sent, refused or dropped.", "result"),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "charthand_info", Help: "The version of charthand and its model; always 1.", ConstLabels: prometheus.Labels{"version": version, "model": model}})
 	info.Set(1)
-	m.registry.MustRegister(info, m.requests, m.requestSeconds, m.documents, m.extractSeconds, m.characters, m.facts, m.left, m.conflicts, m.retracted,
+	m.registry.MustRegister(info, m.requests, m.requestSeconds, m.documents, m.extractSeconds, m.characters, m.facts, m.entities, m.left, m.conflicts, m.retracted, m.audits,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// Model adds what a model says of itself: its time inside the runtime, and how many windows it reads at once.
-func (m *Metrics) Model(busy func() time.Duration, workers int) {
+// Model is what is asked of a model: *onnx.Model answers.
+type Model interface {
+	// Busy is the time that it has run, added up over all windows.
+	Busy() time.Duration
+	// Workers is how many windows it reads at once at most, Running how many now.
+	Workers() int
+	Running() int
+	// Read is how much it has read.
+	Read() (windows, tokens int64)
+}
+
+// Model adds what a model says of itself.
+func (m *Metrics) Model(model Model) {
+	gauge := func(name, help string, value func() int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
+	}
 	m.registry.MustRegister(
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "charthand_model_seconds_total", Help: "Time that the model has run, added up over all windows."}, func() float64 { return busy().Seconds() }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "charthand_model_workers", Help: "Windows that the model reads at once."}, func() float64 { return float64(workers) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "charthand_model_seconds_total", Help: "Time that the model has run, added up over all windows."}, func() float64 { return model.Busy().Seconds() }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "charthand_windows_total", Help: "Windows that the model has read, each in a run of its own."}, func() float64 {
+			windows, _ := model.Read()
+			return float64(windows)
+		}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "charthand_tokens_total", Help: "Tokens in these windows."}, func() float64 {
+			_, tokens := model.Read()
+			return float64(tokens)
+		}),
+		gauge("charthand_model_workers", "Windows that the model reads at once, at most.", model.Workers),
+		gauge("charthand_model_running", "Windows that it reads now.", model.Running),
 	)
 }
 
@@ -122,6 +149,9 @@ func (m *Metrics) Request(route, method string, status int, took time.Duration) 
 	m.requestSeconds.WithLabelValues(route).Observe(took.Seconds())
 }
 
+// Audit counts an AuditEvent by what came of it.
+func (m *Metrics) Audit(result string) { m.audits.WithLabelValues(result).Inc() }
+
 // Inner is what turns documents into Bundles: *extract.Extractor does.
 type Inner interface {
 	Fetch(ctx context.Context, document *fhir.Document) *fhir.Document
@@ -161,6 +191,9 @@ func (m *Metrics) extracted(result *extract.Result, err error, took time.Duratio
 	m.characters.Add(float64(result.Characters))
 	for resourceType, n := range result.Written {
 		m.facts.WithLabelValues(string(resourceType)).Add(float64(n))
+	}
+	for label, n := range result.Found {
+		m.entities.WithLabelValues(label).Add(float64(n))
 	}
 	for reason, n := range result.Left {
 		label, _, _ := strings.Cut(reason, ": ")

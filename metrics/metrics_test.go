@@ -32,6 +32,14 @@ func (i inner) Extract(context.Context, *fhir.Document) (*extract.Result, error)
 	return i.result, i.err
 }
 
+// model has read a little.
+type model struct{}
+
+func (model) Busy() time.Duration           { return 1500 * time.Millisecond }
+func (model) Workers() int                  { return 2 }
+func (model) Running() int                  { return 1 }
+func (model) Read() (windows, tokens int64) { return 7, 900 }
+
 // scrape gives the lines of charthand's own numbers.
 func scrape(t *testing.T, m *metrics.Metrics) []string {
 	t.Helper()
@@ -49,12 +57,13 @@ func scrape(t *testing.T, m *metrics.Metrics) []string {
 // filled is Metrics that have counted one of everything.
 func filled() *metrics.Metrics {
 	m := metrics.New("1.2.3", "a model")
-	m.Model(func() time.Duration { return 1500 * time.Millisecond }, 2)
+	m.Model(model{})
+	m.Audit("sent")
 	m.Queue(func(context.Context) (waiting, dead uint64, err error) { return 3, 1, nil })
 	m.Request("/fhir/metadata", http.MethodGet, 200, time.Millisecond)
 	m.Request("none", "PROPFIND\nx", 404, time.Millisecond)
 	made := &mapping.Made{Written: mapping.Counts{mapping.Condition: 2}, Left: map[string]int{"Severity: not a fact of its own": 4}, Conflicts: 1, Retracted: 1}
-	_, _ = m.Extractor(inner{result: &extract.Result{Made: made, Characters: 700}}).Extract(context.Background(), nil)
+	_, _ = m.Extractor(inner{result: &extract.Result{Made: made, Characters: 700, Found: map[string]int{"Severity": 4, "Sign_symptom": 2}}}).Extract(context.Background(), nil)
 	_, _ = m.Extractor(inner{err: fhir.Refuse(fhir.CodeValue, "x", "y")}).Extract(context.Background(), nil)
 	_, _ = m.Extractor(inner{err: errors.New("x")}).Extract(context.Background(), nil)
 	return m
@@ -65,7 +74,7 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`charthand_info{model="a model",version="1.2.3"} 1`, `charthand_requests_total{method="GET",route="/fhir/metadata",status="200"} 1`, `charthand_requests_total{method="other",route="none",status="404"} 1`,
 		`charthand_documents_total{result="extracted"} 1`, `charthand_documents_total{result="refused"} 1`, `charthand_documents_total{result="failed"} 1`, `charthand_characters_total 700`,
-		`charthand_facts_total{type="Condition"} 2`, `charthand_mentions_left_total{label="Severity"} 4`, `charthand_conflicts_total 1`, `charthand_retracted_total 1`, `charthand_extract_seconds_count 1`,
+		`charthand_facts_total{type="Condition"} 2`, `charthand_mentions_left_total{label="Severity"} 4`, `charthand_entities_total{label="Sign_symptom"} 2`, `charthand_windows_total 7`, `charthand_audit_events_total{result="sent"} 1`, `charthand_tokens_total 900`, `charthand_model_running 1`, `charthand_conflicts_total 1`, `charthand_retracted_total 1`, `charthand_extract_seconds_count 1`,
 		`charthand_model_seconds_total 1.5`, `charthand_model_workers 2`, `charthand_queue_jobs 3`, `charthand_dead_letters 1`,
 	} {
 		if !slices.Contains(lines, want) {

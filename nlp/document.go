@@ -14,6 +14,7 @@ import (
 	"charthand/nlp/text"
 	"charthand/nlp/when"
 	"charthand/note"
+	"charthand/tracing"
 )
 
 // Span is a half-open range of bytes in Document.Text.Body.
@@ -191,8 +192,12 @@ func (p Pipeline) Annotate(ctx context.Context, d *Document) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := stage.Annotate(ctx, d); err != nil {
-			return &StageError{fmt.Sprintf("%T", stage), err}
+		name := fmt.Sprintf("%T", stage)
+		inner, end := tracing.Begin(ctx, name)
+		err := stage.Annotate(inner, d)
+		end(err, tracing.Entities.Int(len(d.Entities)))
+		if err != nil {
+			return &StageError{name, err}
 		}
 	}
 	return nil

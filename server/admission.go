@@ -124,8 +124,15 @@ func (s *Server) audit(c *gin.Context, began time.Time) {
 	if _, needed := guarded[route]; !needed {
 		return
 	}
-	s.logger(c).Info("audit", "caller", c.GetString(callerKey), "address", access.AddressOf(c.Request), "action", c.Request.Method+" "+route,
-		"documents", c.GetStringSlice(documentsKey), "status", c.Writer.Status(), "began", began.UTC().Format(time.RFC3339Nano))
+	record := access.Record{
+		Request: c.GetString(requestKey), Caller: c.GetString(callerKey), Address: access.AddressOf(c.Request), Action: c.Request.Method + " " + route,
+		Documents: c.GetStringSlice(documentsKey), Status: c.Writer.Status(), Began: began,
+	}
+	s.logger(c).Info("audit", "caller", record.Caller, "address", record.Address, "action", record.Action,
+		"documents", record.Documents, "status", record.Status, "began", began.UTC().Format(time.RFC3339Nano))
+	if s.config.Audit != nil {
+		s.config.Audit(record)
+	}
 }
 
 // guarded are the routes that callers have to be let in to.

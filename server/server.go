@@ -54,6 +54,8 @@ type Config struct {
 	Limiter *access.Limiter
 	// Origins are the web pages that browsers may ask from ("https://app.example.org"); none by default.
 	Origins []string
+	// Audit is told of each access that callers have to be let in for, beside the log; nil where nobody else is.
+	Audit func(access.Record)
 	// Observe is told of each request that was answered: its route as the server has it, never what was asked; nil where nobody counts.
 	Observe func(route, method string, status int, took time.Duration)
 	// Metrics answers GET /metrics to callers who are let in; nil where there is none.
@@ -97,9 +99,10 @@ func (c *Config) Validate() error {
 
 // Server answers requests.
 type Server struct {
-	config   Config
-	handler  http.Handler
-	draining atomic.Bool
+	config    Config
+	handler   http.Handler
+	described described
+	draining  atomic.Bool
 	// refusedHooks counts the notifications without the right secret.
 	refusedHooks atomic.Int64
 	// A place in each for every request and every extraction that may be under way.
@@ -127,16 +130,17 @@ func New(config Config) (*Server, error) {
 		requests:    make(chan struct{}, requestsPerExtraction*config.MaxExtractions),
 		extractions: make(chan struct{}, config.MaxExtractions),
 	}
-	capability, err := capabilityStatement(config.Version)
-	if err != nil {
+	var err error
+	if s.described, err = describe(config.Version, len(config.Origins) > 0); err != nil {
 		return nil, err
 	}
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
-	router.Use(s.identify, s.log, s.recover, s.protect)
+	router.Use(s.identify, s.trace, s.log, s.recover, s.protect)
 	router.POST(extractRoute, s.admit("DocumentReference", "r"), s.extract)
-	router.GET("/fhir/metadata", func(c *gin.Context) { c.Data(http.StatusOK, fhirJSON, capability) })
+	router.GET("/fhir/metadata", s.metadata)
+	router.GET("/fhir/OperationDefinition/:id", s.definition)
 	if config.Hooks != nil {
 		router.PUT("/hooks/:name/:type/:id", s.hook)
 		router.POST("/hooks/:name", s.hook)

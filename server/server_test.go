@@ -21,9 +21,6 @@ import (
 	text "charthand/note"
 	"charthand/server"
 	"charthand/server/access"
-
-	"github.com/google/fhir/go/fhirversion"
-	"github.com/google/fhir/go/jsonformat"
 )
 
 // phrase is in every note here: it must never show up in a log or an error.
@@ -285,23 +282,6 @@ func TestOddRequests(t *testing.T) {
 				t.Errorf("%s: %s", name, r.Body)
 			}
 		}
-	}
-}
-
-// What /fhir/metadata answers is a valid R4 CapabilityStatement.
-func TestCapabilityStatement(t *testing.T) {
-	s, _ := newServer(t, nil)
-	r := httptest.NewRecorder()
-	s.ServeHTTP(r, httptest.NewRequest(http.MethodGet, "/fhir/metadata", nil))
-	unmarshaller, err := jsonformat.NewUnmarshaller("UTC", fhirversion.R4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := unmarshaller.Unmarshal(r.Body.Bytes()); err != nil {
-		t.Error(err)
-	}
-	if !strings.Contains(r.Body.String(), `"version":"test"`) {
-		t.Error("the version is not in it")
 	}
 }
 

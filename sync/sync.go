@@ -17,6 +17,7 @@ import (
 	"charthand/fhir/client"
 	"charthand/fhir/smart"
 	"charthand/queue"
+	"charthand/tracing"
 )
 
 // Extractor is what a Worker needs of the line from document to Bundle.
@@ -120,7 +121,9 @@ func (w *Worker) Handle(ctx context.Context, job queue.Job) error {
 	defer unlock()
 	begun := time.Now()
 	for range maxRounds {
-		version, err := w.once(ctx, job)
+		reading, end := tracing.Begin(ctx, "read document", tracing.Document.String(job.Document))
+		version, err := w.once(reading, job)
+		end(err)
 		if err != nil {
 			err = w.tried(ctx, job, err)
 			w.config.Logger.Info("job failed", "document", job.Document, "source", job.Source, "ms", time.Since(begun).Milliseconds(), "reason", err.Error())

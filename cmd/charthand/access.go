@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"charthand/fhir/client"
+	"charthand/metrics"
 	"charthand/server"
 	"charthand/server/access"
 )
@@ -29,6 +31,59 @@ type accessSettings struct {
 	Rate *rateSettings `yaml:"rate"`
 	// TLS are the files of the server's certificate.
 	TLS *certificateSettings `yaml:"tls"`
+	// AuditEvents name the FHIR server that accesses are written to.
+	AuditEvents *auditSettings `yaml:"auditEvents"`
+}
+
+// auditSettings name a FHIR server; without a base it is the site's own.
+type auditSettings struct {
+	Base string       `yaml:"base"`
+	Auth authSettings `yaml:"auth"`
+}
+
+// connect makes what asks it; close is to be called in the end.
+func (a auditSettings) connect(in *settings) (server *client.Client, closing func(), err error) {
+	if a.Base == "" {
+		if in.FHIRBase == "" {
+			return nil, nil, errors.New("access.auditEvents.base: no FHIR server is named, nor is there one of the site's (fhirBase)")
+		}
+		if a.Auth != (authSettings{}) {
+			return nil, nil, errors.New("access.auditEvents.auth: the site's own server is asked, as fhirAuth says; name a base, or leave it out")
+		}
+		return in.fetcher, func() {}, nil
+	}
+	config := client.Config{Base: a.Base}
+	if config.Auth, config.TLS, err = a.Auth.authorizer(a.Base); err != nil {
+		return nil, nil, fmt.Errorf("access.auditEvents.auth.%w", err)
+	}
+	if server, err = client.New(config); err != nil {
+		return nil, nil, fmt.Errorf("access.auditEvents.base: %w", err)
+	}
+	return server, server.Close, nil
+}
+
+// record begins to write accesses to a FHIR server, where the settings name one, and gives what ends that.
+func (in *settings) record(ctx context.Context, config *server.Config, counted *metrics.Metrics) (stop func(), err error) {
+	if in.Access.AuditEvents == nil {
+		return func() {}, nil
+	}
+	to, closing, err := in.Access.AuditEvents.connect(in)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	recorder := access.NewRecorder(access.RecorderConfig{Server: to, Logger: config.Logger, Observe: func(ending access.Ending) { counted.Audit(string(ending)) }})
+	config.Audit = recorder.Record
+	recording, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		recorder.Run(recording)
+	}()
+	return func() {
+		end()
+		<-done
+		closing()
+	}, nil
 }
 
 type tokenSettings struct {

@@ -42,12 +42,19 @@ type settings struct {
 	Attachments attachments         `yaml:"attachments"`
 	Terminology terminologySettings `yaml:"terminology"`
 	Access      accessSettings      `yaml:"access"`
+	Traces      traceSettings       `yaml:"traces"`
 	Mapping     *mapping.Rules      `yaml:"mapping"`
 
 	// fetcher is what asks the FHIR server, and fetches attachments.
 	fetcher *client.Client
 	// codes gives mentions their codes, nil before openCodes.
 	codes nlp.Coder
+}
+
+// traceSettings say where traces go.
+type traceSettings struct {
+	// Endpoint is the URL of a collector that takes OTLP over HTTP.
+	Endpoint string `yaml:"endpoint"`
 }
 
 // attachments say where attachments may be fetched from beside the FHIR server, and how much.
@@ -174,6 +181,13 @@ func (c *configCheckCommand) Run(_ context.Context, s streams) error {
 	}
 	if err := in.Access.configure(&server.Config{}); err != nil {
 		return usageError{err}
+	}
+	if in.Access.AuditEvents != nil {
+		_, closing, err := in.Access.AuditEvents.connect(in)
+		if err != nil {
+			return usageError{err}
+		}
+		closing()
 	}
 	for _, name := range unknownVariables() {
 		fmt.Fprintf(s.err, "charthand: warning: %s in the environment is no setting of charthand's\n", name)

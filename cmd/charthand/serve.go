@@ -11,6 +11,7 @@ import (
 	"charthand/metrics"
 	"charthand/server"
 	besides "charthand/sync"
+	"charthand/tracing"
 )
 
 type serveCommand struct {
@@ -43,8 +44,14 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	logger := slog.New(slog.NewJSONHandler(s.err, nil))
+	stopTraces, err := tracing.Start(ctx, tracing.Config{Endpoint: in.Traces.Endpoint, Version: version, Logger: logger})
+	if err != nil {
+		return usageError{err}
+	}
+	defer stopTraces()
 	counted := metrics.New(version, model.Settings.Name)
-	counted.Model(model.Busy, model.Workers())
+	counted.Model(model)
 	config := server.Config{
 		Extractor: counted.Extractor(extractor),
 		Observe:   counted.Request,
@@ -52,7 +59,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		Version:   version,
 		MaxBody:   c.MaxBody,
 		Drain:     c.Drain,
-		Logger:    slog.New(slog.NewJSONHandler(s.err, nil)),
+		Logger:    logger,
 	}
 	in.Access.Open = in.Access.Open || c.Open
 	if err := in.Access.configure(&config); err != nil {
@@ -68,6 +75,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		}
 		defer stopBeside()
 	}
+	stopAudit, err := in.record(ctx, &config, counted)
+	if err != nil {
+		return err
+	}
+	defer stopAudit()
 	service, err := server.New(config)
 	if err != nil {
 		return usageError{err}

@@ -10,11 +10,13 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"charthand/fhir"
+	"charthand/tracing"
 )
 
 // Authorizer adds to a request what the FHIR server wants to see. It is called for requests to the server alone, by several goroutines at once.
@@ -88,7 +90,9 @@ func IsTemporary(err error) bool {
 // Do makes one request of the server, as often as it takes within reason: answers of 429 and 5xx and failures of the network are tried again,
 // after the time that the server names or a growing one; after 401 once, with what is asked for anew; other answers never. path is relative to the base, or an address of the server itself.
 // While the server is down nothing is asked of it: the error is ErrDown then.
-func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*Answer, error) {
+func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (_ *Answer, err error) {
+	ctx, end := tracing.Begin(ctx, "FHIR "+method, tracing.Method.String(method), tracing.ResourceType.String(typeIn(path)))
+	defer func() { end(err) }()
 	if c.base == nil {
 		return nil, errors.New("no FHIR server is named (--fhir-base)")
 	}
@@ -129,6 +133,18 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 	}
 }
 
+// typeIn gives the resource type that a path begins with, empty where it begins with none: the rest may name a person.
+func typeIn(path string) string {
+	first, _, _ := strings.Cut(path, "/")
+	first, _, _ = strings.Cut(first, "?")
+	if !typeName.MatchString(first) {
+		return ""
+	}
+	return first
+}
+
+var typeName = regexp.MustCompile(`^[A-Z][A-Za-z]{1,40}$`)
+
 // endingOf says what an error says of the server.
 func endingOf(ctx context.Context, err error) ending {
 	switch {
@@ -166,6 +182,7 @@ func (c *Client) once(ctx context.Context, method string, target *url.URL, heade
 			return nil, 0, err
 		}
 	}
+	tracing.Carry(request)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, 0, c.explain(ctx, target, err)

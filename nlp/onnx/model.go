@@ -303,6 +303,15 @@ func (m *Model) Workers() int { return cap(m.session.slots) }
 // Busy is the time spent inside the runtime since the model was loaded, added up over all windows.
 func (m *Model) Busy() time.Duration { return time.Duration(m.session.busy.Load()) }
 
+// Running is how many windows run now.
+func (m *Model) Running() int { return cap(m.session.slots) - len(m.session.slots) }
+
+// Read is how many windows, and tokens in them, were given to the runtime since the model was loaded. Windows are not filled up to a common length and
+// each is a run of its own, so that tokens by windows is how full a run is.
+func (m *Model) Read() (windows, tokens int64) {
+	return m.session.windows.Load(), m.session.tokens.Load()
+}
+
 // Close frees the native memory. The caller sees to it that nothing runs any more.
 func (m *Model) Close() error {
 	var faults []error

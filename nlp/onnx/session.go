@@ -30,6 +30,8 @@ type session struct {
 	columns int
 	// busy is the time spent inside the runtime, in nanoseconds, added up over all windows.
 	busy atomic.Int64
+	// windows and tokens are what has been read, the tokens with the special ones.
+	windows, tokens atomic.Int64
 }
 
 // buffers are what the inputs of one window are read from and its logits are written to; they grow to the longest that was seen.
@@ -180,6 +182,8 @@ func (s *session) runNative(ctx context.Context, inputs, outputs []ort.Value) (e
 	}()
 	began := time.Now()
 	defer func() { s.busy.Add(int64(time.Since(began))) }()
+	s.windows.Add(1)
+	s.tokens.Add(inputs[0].GetShape()[1])
 	return s.native.RunWithOptions(inputs, outputs, options)
 }
 

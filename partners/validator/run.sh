@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Validates what bin/charthand writes: the sample documents, attachments and 200 dictated notes as R4, US Core and IPS, the sample documents in every way
-# of writing, with a site's settings and with codes, and what becomes of notes that are replaced or withdrawn.
+# of writing, with a site's settings and with codes, and what becomes of notes that are replaced or withdrawn; and what a server says of itself and of accesses.
 # Usage: partners/validator/run.sh CACHE DATA
 set -euo pipefail
 cache=$1 data=$2
@@ -62,6 +62,8 @@ done
 for mode in conditional-update client-id post; do
   extract "$mode" --write "$mode" "${documents[@]}"
 done
+mkdir "$out/served"
+python3 "$here/served.py" bin/charthand "${documents[0]}" >"$out/served/resources.ndjson"
 folders=()
 for folder in "$out"/*/; do
   folders+=("${folder%/}")
