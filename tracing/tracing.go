@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -37,7 +38,7 @@ const (
 // tracer makes the spans; until Start it makes none.
 var tracer = otel.Tracer("charthand")
 
-// context carries the parent of a span between processes (W3C Trace Context).
+// carrier carries the parent of a span between processes (W3C Trace Context).
 var carrier = propagation.TraceContext{}
 
 // Begin begins a span within that of the context. end ends it, and says by type, never by its text, which error it ended with, if any.
@@ -49,6 +50,8 @@ func Begin(ctx context.Context, name string, attributes ...attribute.KeyValue) (
 // BeginServed begins the span of a request to this server, within that which its caller names.
 func BeginServed(r *http.Request, name string, attributes ...attribute.KeyValue) (inner context.Context, end func(err error, found ...attribute.KeyValue)) {
 	ctx := carrier.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	// The ids alone: a caller may write any text into tracestate.
+	ctx = trace.ContextWithRemoteSpanContext(ctx, trace.SpanContextFromContext(ctx).WithTraceState(trace.TraceState{}))
 	inner, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...))
 	return inner, ending(span)
 }
@@ -88,13 +91,16 @@ func Start(ctx context.Context, config Config) (stop func(), err error) {
 	var options []otlptracehttp.Option
 	switch {
 	case config.Endpoint != "":
+		if at, err := url.Parse(config.Endpoint); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+			return nil, fmt.Errorf("traces.endpoint: %q is no http or https address", config.Endpoint)
+		}
 		options = append(options, otlptracehttp.WithEndpointURL(config.Endpoint))
 	case os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "":
 		return func() {}, nil
 	}
 	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
-		return nil, fmt.Errorf("traces: %w", err)
+		return nil, fmt.Errorf("traces.endpoint: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		config.Logger.Warn("traces cannot be sent", "type", fmt.Sprintf("%T", err))

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -39,14 +40,26 @@ func inOwnFolder(m *testing.M) int {
 	if err := os.Setenv("XDG_DATA_HOME", folder); err != nil {
 		panic(err)
 	}
-	return m.Run()
+	code := m.Run()
+	if found := ofNotes(told.String()); len(found) > 0 {
+		fmt.Printf("FAIL: what charthand has told of itself during these tests has words of notes: %q\n", found)
+		shown := 0
+		for line := range strings.Lines(told.String()) {
+			if shown < 3 && len(ofNotes(line)) > 0 {
+				fmt.Printf("%.2000s", line)
+				shown++
+			}
+		}
+		return max(code, 1)
+	}
+	return code
 }
 
 // program runs charthand in this process.
 func program(t *testing.T, in string, args ...string) (out, messages string, code int) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(context.Background(), args, streams{strings.NewReader(in), &stdout, &stderr})
+	code = run(context.Background(), args, streams{strings.NewReader(in), &stdout, io.MultiWriter(&stderr, &told)})
 	return stdout.String(), stderr.String(), code
 }
 

@@ -33,7 +33,9 @@ func TestResume(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan int, 1)
 		var messages bytes.Buffer
-		go func() { done <- run(ctx, args, streams{strings.NewReader(""), io.Discard, &messages}) }()
+		go func() {
+			done <- run(ctx, args, streams{strings.NewReader(""), io.Discard, io.MultiWriter(&messages, &told)})
+		}()
 		begun, code := time.Now(), -1
 		for code < 0 {
 			select {

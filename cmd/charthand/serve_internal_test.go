@@ -37,7 +37,7 @@ func served(t *testing.T, flags ...string) string {
 	at := &address{found: make(chan string, 1)}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...), streams{nil, io.Discard, at})
+		ended <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...), streams{nil, io.Discard, io.MultiWriter(at, &told)})
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -47,6 +47,7 @@ func served(t *testing.T, flags ...string) string {
 	})
 	select {
 	case url := <-at.found:
+		t.Cleanup(func() { scraped(url) })
 		return url
 	case code := <-ended:
 		ended <- code

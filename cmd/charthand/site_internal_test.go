@@ -56,7 +56,7 @@ func (s *site) serve(more ...string) {
 	reader, writer := io.Pipe()
 	done := make(chan int, 1)
 	go func() {
-		done <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--fhir-base", s.fhir.Base, "--data", s.data}, more...), streams{strings.NewReader(""), io.Discard, writer})
+		done <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--fhir-base", s.fhir.Base, "--data", s.data}, more...), streams{strings.NewReader(""), io.Discard, io.MultiWriter(writer, &told)})
 		writer.Close()
 	}()
 	lines := bufio.NewScanner(reader)
@@ -74,6 +74,7 @@ func (s *site) serve(more ...string) {
 	var once sync.Once
 	s.stop = func() {
 		once.Do(func() {
+			scraped(s.address)
 			cancel()
 			if code := <-done; code != exitDone {
 				s.t.Errorf("serve ended with %d", code)
@@ -159,7 +160,7 @@ func (s *site) facts() (list []string) {
 // charthand runs a command of the program.
 func (s *site) charthand(args ...string) (out, messages string, code int) {
 	var stdout, stderr bytes.Buffer
-	code = run(context.Background(), args, streams{strings.NewReader(""), &stdout, &stderr})
+	code = run(context.Background(), args, streams{strings.NewReader(""), &stdout, io.MultiWriter(&stderr, &told)})
 	return stdout.String(), stderr.String(), code
 }
 
