@@ -177,7 +177,7 @@ func TestTokensBesideHAPI(t *testing.T) {
 	listener.Listener.Close()
 	g.keys = "http://" + address + "/.well-known/jwks.json"
 	config := filepath.Join(t.TempDir(), "site.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, "fhirAuth:\n  smart: {clientId: charthand-1, keys: [%s]}\nsync: {every: 1s}\n", newKey(t)), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, "fhirAuth:\n  smart: {clientId: charthand-1, keys: [%s]}\nsync: {every: 1s}\naccess: {auditEvents: {}}\n", newKey(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	direct := s.fhir.Base
@@ -199,6 +199,7 @@ func TestTokensBesideHAPI(t *testing.T) {
 	}
 	write()
 	readAll()
+	s.audited(documents[0])
 	g.change(func() { clear(g.valid) }) // revoked
 	write()
 	readAll()

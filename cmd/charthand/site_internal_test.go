@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -130,6 +131,29 @@ func (s *site) read(document string) time.Duration {
 	begun := time.Now()
 	s.eventually(document+" read", func() bool { return len(s.find("Provenance?entity="+document)) > 0 })
 	return time.Since(begun)
+}
+
+// audited asks charthand for what a document of the server says, and waits for the AuditEvent.
+func (s *site) audited(document string) {
+	s.t.Helper()
+	raw, err := s.client.Read(s.t.Context(), document)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.address+"/fhir/DocumentReference/$extract", bytes.NewReader(raw))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/fhir+json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("$extract: %d", answer.StatusCode)
+	}
+	s.eventually("AuditEvent of "+document, func() bool { return len(s.find("AuditEvent?entity="+document)) == 1 })
 }
 
 // facts gives what the server holds of the patient: "Type words status".
