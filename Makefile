@@ -40,12 +40,12 @@ native: ## fetch and build the native libraries (cached)
 
 .PHONY: test
 test: build ## build, and pass every test
-	go test ./...
+	go test -timeout 20m ./...
 	cd training && python3 -m unittest discover -s tests
 
 .PHONY: race
 race: native ## pass the Go tests under the race detector
-	go test -race ./...
+	go test -race -timeout 25m ./...
 
 .PHONY: fuzz
 fuzz: native ## fuzz every decoder for FUZZTIME (60s)
