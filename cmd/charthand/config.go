@@ -48,6 +48,8 @@ type settings struct {
 	fetcher *client.Client
 	// codes gives mentions their codes, nil before openCodes.
 	codes nlp.Coder
+	// software is the version that the Device has, charthand's own where it is empty.
+	software string
 }
 
 // attachments say where attachments may be fetched from beside the FHIR server, and how much.
