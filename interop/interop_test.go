@@ -47,13 +47,19 @@ func (facts) Extract(_ context.Context, document *fhir.Document) (*extract.Resul
 // try runs all steps on a fake.
 func try(t *testing.T, ctx context.Context, f *fake) *interop.Report {
 	t.Helper()
+	return tryAt(t, ctx, f, f.URL+"/fhir")
+}
+
+// tryAt runs them as on a server with another address.
+func tryAt(t *testing.T, ctx context.Context, f *fake, base string) *interop.Report {
+	t.Helper()
 	c, err := client.New(client.Config{Base: f.URL + "/fhir", Timeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
 	return interop.Run(ctx, interop.Config{
-		Server: c.WritingOnce(), Extractor: facts{}, Base: f.URL + "/fhir", Run: "run1", Version: "test", Settle: 300 * time.Millisecond, Notify: 5 * time.Second,
+		Server: c.WritingOnce(), Extractor: facts{}, Base: base, Run: "run1", Version: "test", Settle: 300 * time.Millisecond, Notify: 5 * time.Second,
 	})
 }
 
@@ -225,6 +231,35 @@ func TestLeft(t *testing.T) {
 	}
 	if n := f.count("DELETE Condition/"); n != 1 {
 		t.Errorf("asked %d times", n)
+	}
+}
+
+// A server on another machine is not waited for, and is given an address that means nothing; its Subscriptions are gone before anything happens.
+func TestElsewhere(t *testing.T) {
+	f := newFake(t)
+	var endpoints []any
+	f.change = func(sent tree) {
+		if channel, is := sent["channel"].(tree); is {
+			endpoints = append(endpoints, channel["endpoint"])
+		}
+		if sent["docStatus"] == "amended" {
+			for name := range f.held {
+				if strings.HasPrefix(name, "Subscription/") && f.held[name] != nil {
+					t.Errorf("%s is still there", name)
+				}
+			}
+		}
+	}
+	report := tryAt(t, t.Context(), f, "https://fhir.example.org/r4")
+	want := statuses{"single writes": interop.Skipped, "notification": interop.Skipped, "topic notification": interop.Skipped}
+	if diff := cmp.Diff(want, others(report)); diff != "" {
+		t.Errorf("%s\n%s", diff, text(t, report))
+	}
+	if diff := cmp.Diff([]any{"https://charthand.invalid/r4", "https://charthand.invalid/topic"}, endpoints); diff != "" {
+		t.Error(diff)
+	}
+	if left := f.left(); left != nil {
+		t.Errorf("left: %q", left)
 	}
 }
 

@@ -90,7 +90,7 @@ const maxWords = 400
 // WriteTo writes a step as text: a line, and below it what is not as expected.
 func (s Step) WriteTo(out io.Writer) (int64, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-11s  %-19s %6d ms  %s\n", s.Status, s.Name, s.Milliseconds, s.Found)
+	fmt.Fprintf(&b, "%-11s  %-19s %6d ms  %s\n", s.Status, s.Name, s.Milliseconds, shorten(s.Found))
 	const indent = "             "
 	if s.Status == Failed {
 		fmt.Fprintf(&b, "%sexpected: %s\n", indent, s.Expected)

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -86,7 +85,7 @@ func (r *run) extract(ctx context.Context) finding {
 	if err != nil {
 		return failed("%s: %s", r.document.name, reason(err))
 	}
-	bundle, err := extractFrom(ctx, r.config.Extractor, json.RawMessage(raw))
+	bundle, err := extractFrom(ctx, r.config.Extractor, raw)
 	if err != nil {
 		return failed("%s", reason(err))
 	}

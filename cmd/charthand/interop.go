@@ -87,7 +87,7 @@ func (c *interopCommand) Run(ctx context.Context, s streams) error {
 
 // confirm asks whether a server may be written to. Where nobody can answer, it may not.
 func confirm(s streams, base, run string, plan map[string]int) error {
-	if in, is := s.in.(*os.File); !is || !term.IsTerminal(int(in.Fd())) { //nolint:gosec // a file's number
+	if in, is := s.in.(*os.File); !is || !term.IsTerminal(int(in.Fd())) {
 		return usageError{fmt.Errorf("%s is not on this machine, and there is no terminal to ask at: --yes lets it be written to", base)}
 	}
 	return ask(s.in, s.err, base, run, plan)
