@@ -116,6 +116,7 @@ func notOK(report *interop.Report) (list []string) {
 
 // Against HAPI's server all steps pass, and nothing is left behind.
 func TestInteropOnHAPI(t *testing.T) {
+	t.Parallel() // a server starts on one core
 	server := hapi.Start(t, t.TempDir(), "0")
 	report := tryInterop(t, server.Base, counts(t, server.Base), "--topic", topic)
 	if want := []string{"skipped single writes"}; !slices.Equal(notOK(report), want) {
@@ -125,6 +126,7 @@ func TestInteropOnHAPI(t *testing.T) {
 
 // Of what a server does not do it is said, and the rest goes on.
 func TestInteropOnLimitedHAPI(t *testing.T) {
+	t.Parallel()
 	server := hapi.Start(t, t.TempDir(), "0", "--no-transactions", "--no-conditional-update", "--no-subscriptions")
 	report := tryInterop(t, server.Base, nil, "--topic", topic) // there is nothing before
 	want := []string{
