@@ -64,6 +64,12 @@ func (r *run) delete(ctx context.Context, name string) error {
 // remains looks up what the run wrote: what the server said, and what has the run's tag.
 func (r *run) remains(ctx context.Context) remains {
 	held := remains{resources: map[string]json.RawMessage{}}
+	if len(r.server.doubted) > 0 { // a write that had no answer may still be under way
+		select {
+		case <-ctx.Done():
+		case <-time.After(r.config.Settle):
+		}
+	}
 	for _, name := range r.server.written {
 		raw, err := r.server.Read(ctx, name)
 		if !isGone(err) {
