@@ -20,6 +20,25 @@ import (
 type outcome struct {
 	done    int // facts
 	refused []refusedEntry
+	// ids are the "Type/id" that the server gave, by fullUrl.
+	ids map[string]string
+}
+
+// Written is what came of a Bundle.
+type Written struct {
+	// Names are the "Type/id" of what was written, by the fullUrls of the entries.
+	Names map[string]string
+	// Refused names facts that the server did not take, and why, without anything of the note.
+	Refused []string
+}
+
+// Write writes a Bundle as a job does, with nothing looked up before.
+func (w *Worker) Write(ctx context.Context, bundle *fhir.Bundle) (Written, error) {
+	o, err := w.write(ctx, bundle)
+	if o == nil {
+		o = &outcome{}
+	}
+	return Written{o.ids, o.reasons()}, err
 }
 
 // refusedEntry is a fact that the server does not take.
@@ -46,11 +65,11 @@ func (o *outcome) reasons() (list []string) {
 // write writes a Bundle: as one transaction, and where the server refuses that, in ever smaller ones, so that a fact that it does not take
 // costs no other. It is nothing to write where the Bundle is nil.
 func (w *Worker) write(ctx context.Context, bundle *fhir.Bundle) (*outcome, error) {
-	o := &outcome{}
+	o := &outcome{ids: map[string]string{}}
 	if bundle == nil {
 		return o, nil
 	}
-	b := &writing{worker: w, outcome: o, ids: map[string]string{}}
+	b := &writing{worker: w, outcome: o}
 	var facts, last []fhir.Entry
 	for _, entry := range bundle.Entry {
 		switch typeOf(entry) {
@@ -154,8 +173,6 @@ type writing struct {
 	worker  *Worker
 	outcome *outcome
 	first   []fhir.Entry
-	// ids are the "Type/id" that the server gave, by fullUrl.
-	ids map[string]string
 	// inARow counts the facts that were refused since one was taken.
 	inARow int
 }
@@ -219,7 +236,7 @@ func (b *writing) transaction(ctx context.Context, entries []fhir.Entry) error {
 
 func (b *writing) note(fullURL, location string) {
 	if name := fhir.LocalReference(location); name != "" {
-		b.ids[fullURL] = name
+		b.outcome.ids[fullURL] = name
 	}
 }
 
@@ -317,7 +334,7 @@ func (b *writing) resolve(value any, here map[string]bool) bool {
 	switch value := value.(type) {
 	case map[string]any:
 		if reference, is := value["reference"].(string); is && strings.HasPrefix(reference, "urn:uuid:") && !here[reference] {
-			name, written := b.ids[reference]
+			name, written := b.outcome.ids[reference]
 			if !written {
 				return false
 			}

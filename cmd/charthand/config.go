@@ -49,6 +49,8 @@ type settings struct {
 	fetcher *client.Client
 	// codes gives mentions their codes, nil before openCodes.
 	codes nlp.Coder
+	// software is the version that the Device has, charthand's own where it is empty.
+	software string
 }
 
 // traceSettings say where traces go.

@@ -41,6 +41,7 @@ type commands struct {
 	Subscribe   subscribeCommand   `cmd:"" help:"Make or change the Subscription of a FHIR server that notifies a hook."`
 	Unsubscribe unsubscribeCommand `cmd:"" help:"Delete the Subscription of a hook."`
 	Backfill    backfillCommand    `cmd:"" help:"Put the documents that a FHIR server holds into the queue."`
+	Interop     interopCommand     `cmd:"" help:"Try a FHIR server with test data, and remove that."`
 	Queue       queueCommand       `cmd:"" help:"List, retry or drop jobs."`
 	Terminology terminologyCommand `cmd:"" help:"Import code systems, and look codes up."`
 	NER         nerCommand         `cmd:"" name:"ner" help:"Answer as Hugging Face's token-classification pipeline does, as JSON."`

@@ -78,7 +78,7 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, read
 		Base:      strings.TrimSuffix(in.FHIRBase, "/"),
 		Labels:    types,
 		MinScores: model.Settings.Score.Minimum,
-		Software:  mapping.Software{Version: version, Model: model.Settings.Name, ModelVersion: model.Settings.Version, ModelDigest: model.Digest},
+		Software:  mapping.Software{Version: in.softwareVersion(), Model: model.Settings.Name, ModelVersion: model.Settings.Version, ModelDigest: model.Digest},
 	})
 	if err != nil {
 		return nil, err

@@ -52,6 +52,8 @@ type Client struct {
 	base    *url.URL // nil where there is none
 	http    *http.Client
 	breaker *breaker
+	// writesOnce says that requests that may change something are never repeated.
+	writesOnce bool
 }
 
 // New makes a Client, or says what is wrong with its settings.

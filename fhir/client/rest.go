@@ -87,6 +87,14 @@ func IsTemporary(err error) bool {
 	return errors.As(err, &passing) && passing.Temporary()
 }
 
+// WritingOnce gives the same client, but for that it makes a request that may change something once only, whatever becomes of it: what was refused is
+// not asked for again, and what was not answered may have been done.
+func (c *Client) WritingOnce() *Client {
+	once := *c
+	once.writesOnce = true
+	return &once
+}
+
 // Do makes one request of the server, as often as it takes within reason: answers of 429 and 5xx and failures of the network are tried again,
 // after the time that the server names or a growing one; after 401 once, with what is asked for anew; other answers never. path is relative to the base, or an address of the server itself.
 // While the server is down nothing is asked of it: the error is ErrDown then.
@@ -107,6 +115,7 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 		return nil, refusal{"the address is not the FHIR server's"}
 	}
 	renewed := false
+	isOnly := c.writesOnce && method != http.MethodGet && method != http.MethodHead
 	for attempt := 1; ; attempt++ {
 		isTry, err := c.breaker.enter()
 		if err != nil {
@@ -114,6 +123,9 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 		}
 		answer, wait, err := c.once(ctx, method, target, header, body)
 		c.breaker.leave(isTry, endingOf(ctx, err))
+		if isOnly {
+			return answer, err
+		}
 		var refused *StatusError
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && c.config.Auth != nil && !renewed {
 			renewed = true // once more, with what is asked for anew

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"charthand/fhir"
@@ -256,3 +257,45 @@ func TestWrites(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A client that writes once repeats no request that may change something, whatever becomes of it; it still repeats questions.
+func TestWritingOnce(t *testing.T) {
+	for _, test := range []struct {
+		method string
+		status int
+		want   int64
+	}{
+		{http.MethodPost, http.StatusServiceUnavailable, 1}, {http.MethodPost, http.StatusTooManyRequests, 1}, {http.MethodPut, http.StatusBadRequest, 1},
+		{http.MethodPost, http.StatusUnauthorized, 1}, {http.MethodDelete, http.StatusInternalServerError, 1}, {http.MethodPost, 0, 1},
+		{http.MethodGet, http.StatusServiceUnavailable, 4},
+	} {
+		t.Run(fmt.Sprint(test.method, test.status), func(t *testing.T) {
+			var asked atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked.Add(1)
+				if test.status == 0 {
+					panic(http.ErrAbortHandler)
+				}
+				w.WriteHeader(test.status)
+			}))
+			defer server.Close()
+			c, err := client.New(client.Config{Base: server.URL, Auth: nobody{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if _, err := c.WritingOnce().Do(t.Context(), test.method, "Patient", nil, []byte("{}")); err == nil {
+				t.Error("no error")
+			}
+			if asked.Load() != test.want {
+				t.Errorf("asked %d times, want %d", asked.Load(), test.want)
+			}
+		})
+	}
+}
+
+// nobody authorises nothing.
+type nobody struct{}
+
+func (nobody) Authorize(context.Context, *http.Request) error { return nil }
+func (nobody) Refused(*http.Request)                          {}
