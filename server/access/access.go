@@ -18,6 +18,8 @@ type Caller struct {
 	Name string
 	// Anonymous says that nothing was shown.
 	Anonymous bool
+	// Tenant is the organisation that a CDS client says it asks for; empty where it says none.
+	Tenant string
 	scopes    []scope
 	all       bool // it may do everything
 }
