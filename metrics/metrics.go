@@ -31,6 +31,7 @@ type Metrics struct {
 	left           *prometheus.CounterVec
 	conflicts      prometheus.Counter
 	retracted      prometheus.Counter
+	feedback       *prometheus.CounterVec
 }
 
 // buckets of times, in seconds: a note takes tens of milliseconds, one beside many seconds.
@@ -55,10 +56,11 @@ func New(version, model string) *Metrics {
 		left:           counters("mentions_left_total", "Mentions that became no fact, by the model's label.", "label"),
 		conflicts:      counter("conflicts_total", "Facts that a note says both ways."),
 		retracted:      counter("retracted_total", "Earlier facts that were taken back."),
+		feedback:       counters("cds_feedback_total", "Cards of CDS Hooks by what readers made of them: accepted or overridden.", "outcome"),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "charthand_info", Help: "The version of charthand and its model; always 1.", ConstLabels: prometheus.Labels{"version": version, "model": model}})
 	info.Set(1)
-	m.registry.MustRegister(info, m.requests, m.requestSeconds, m.documents, m.extractSeconds, m.characters, m.facts, m.left, m.conflicts, m.retracted,
+	m.registry.MustRegister(info, m.requests, m.requestSeconds, m.documents, m.extractSeconds, m.characters, m.facts, m.left, m.conflicts, m.retracted, m.feedback,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -121,6 +123,9 @@ func (m *Metrics) Request(route, method string, status int, took time.Duration) 
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
 	m.requestSeconds.WithLabelValues(route).Observe(took.Seconds())
 }
+
+// Feedback counts what a reader has made of a card.
+func (m *Metrics) Feedback(outcome string) { m.feedback.WithLabelValues(outcome).Inc() }
 
 // Inner is what turns documents into Bundles: *extract.Extractor does.
 type Inner interface {

@@ -42,6 +42,7 @@ type settings struct {
 	Attachments attachments         `yaml:"attachments"`
 	Terminology terminologySettings `yaml:"terminology"`
 	Access      accessSettings      `yaml:"access"`
+	CDS         cdsSettings         `yaml:"cds"`
 	Mapping     *mapping.Rules      `yaml:"mapping"`
 
 	// fetcher is what asks the FHIR server, and fetches attachments.
@@ -165,6 +166,11 @@ func (c *configCheckCommand) Run(_ context.Context, s streams) error {
 		return err
 	}
 	if err := in.Access.configure(&server.Config{}); err != nil {
+		return usageError{err}
+	}
+	closing, err := in.CDS.configure(&server.Config{}, in.Mapping, in.fetcher, in.FHIRBase, "")
+	closing()
+	if err != nil {
 		return usageError{err}
 	}
 	_, err = fmt.Fprintln(s.out, "the settings can be used")

@@ -20,8 +20,8 @@ type Caller struct {
 	Anonymous bool
 	// Tenant is the organisation that a CDS client says it asks for; empty where it says none.
 	Tenant string
-	scopes    []scope
-	all       bool // it may do everything
+	scopes []scope
+	all    bool // it may do everything
 }
 
 // May reports whether a caller may use a resource type in some way: "c", "r", "u", "d", "s" or several (SMART App Launch 2.2, section 3.0.2).
