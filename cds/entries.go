@@ -68,7 +68,7 @@ type read struct {
 
 // standings are what statuses say; those that are not here say that it is there.
 var standings = map[string]standing{
-	"entered-in-error": void, "refuted": over, "inactive": over, "remission": over, "resolved": over, // Condition, AllergyIntolerance
+	"active": present, "entered-in-error": void, "refuted": over, "inactive": over, "remission": over, "resolved": over, // Condition, AllergyIntolerance
 	"provisional": uncertain, "differential": uncertain,
 	"completed": over, "stopped": over, "cancelled": over, "ended": over, "not-taken": over, "intended": over, "draft": over, "unknown": uncertain, // drugs
 }

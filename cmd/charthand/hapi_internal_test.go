@@ -45,6 +45,7 @@ func TestNotificationsOfHAPI(t *testing.T) {
 			s.unsubscribe(name)
 		})
 	}
+	t.Run("cards", func(t *testing.T) { cardsOnHAPI(t, s) })
 }
 
 // What happens to a note happens to its facts, and what a person has decided stays.
