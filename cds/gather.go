@@ -40,7 +40,7 @@ func (m *Missing) Error() string { return fmt.Sprintf("prefetch.%s: %s", m.Key, 
 var errTooMany = errors.New("more resources than can be looked at")
 
 // Gather gives the resources that a call is about: those that were sent with it, and of the others those that the server has. The server may be nil,
-// where why says so. What was sent as null is searched too where it can be, and is nothing otherwise. The error is a *Missing.
+// where why says so. What was sent as null is searched too where it can be, and is nothing otherwise. The error is a *Missing, which names the key.
 func Gather(ctx context.Context, r *Request, server Server, why string) ([]json.RawMessage, error) {
 	keys := slices.Sorted(maps.Keys(templates))
 	found := make([][]json.RawMessage, len(keys))
@@ -55,7 +55,7 @@ func Gather(ctx context.Context, r *Request, server Server, why string) ([]json.
 			if isSent && isNull(sent) {
 				continue
 			}
-			return nil, errors.Join(&Missing{key, why}, group.Wait())
+			return nil, &Missing{key, why}
 		}
 		group.Go(func() (err error) {
 			query := strings.ReplaceAll(templates[key], patientToken, url.QueryEscape(r.Context.PatientID)) + "&_count=200"

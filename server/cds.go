@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
@@ -81,9 +80,8 @@ func (s *Server) cards(c *gin.Context) {
 	defer cancel()
 	server, why := s.asked(request)
 	resources, err := cds.Gather(ctx, request, server, why)
-	var missing *cds.Missing
-	if errors.As(err, &missing) {
-		s.fail(c, http.StatusPreconditionFailed, fhir.CodeRequired, missing.Error())
+	if err != nil { // it names what is missing
+		s.fail(c, http.StatusPreconditionFailed, fhir.CodeRequired, err.Error())
 		return
 	}
 	found := s.config.CDS.Finder.Cards(ctx, request, resources, server)

@@ -95,7 +95,7 @@ func cardsOnHAPI(t *testing.T, s *site) {
 	s.create("MedicationRequest", `{"resourceType":"MedicationRequest","status":"active","intent":"order","medicationReference":{"reference":"`+drug+`"},`+subject+`}`)
 	for _, raw := range s.find("MedicationStatement?subject=" + s.patient) { // a person confirms the warfarin
 		if strings.Contains(string(raw), `"warfarin"`) {
-			s.create("Provenance", fmt.Sprintf(`{"resourceType":"Provenance","target":[{"reference":"%s"}],"recorded":"2026-11-30T12:00:00Z","agent":[{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/provenance-participant-type","code":"verifier"}]},"who":{"display":"Dr. Test"}}]}`, fhir.NameOf(raw)))
+			s.create("Provenance", verification(fhir.NameOf(raw)))
 		}
 	}
 	key := ehrKey(t)
