@@ -72,7 +72,7 @@ func (p fromBundle) Facts(_ context.Context, documents []*fhir.Document) ([]Prio
 	seen := map[string]bool{}
 	for _, name := range names {
 		for _, provenance := range p.beside.Provenances[name] {
-			if !p.ours(provenance) {
+			if !p.rules.IsOwn(provenance) {
 				continue
 			}
 			for _, target := range provenance.Target {
@@ -91,44 +91,12 @@ func (p fromBundle) Facts(_ context.Context, documents []*fhir.Document) ([]Prio
 	return facts, nil
 }
 
-// ours reports whether a Provenance is charthand's.
-func (p fromBundle) ours(provenance *fhir.ReadProvenance) bool {
-	for _, tag := range provenance.Meta.Tag {
-		if tag.System == p.rules.Namespace+extractionTag {
-			return true
-		}
-	}
-	return false
-}
-
 // untouched reports whether only charthand has written a resource, and of these documents alone: its content is that whose digest it
 // carries, or what charthand makes of it when it takes it back, and no other Provenance speaks of it.
 func (p fromBundle) untouched(reference string, raw json.RawMessage, documents []string) (version string, untouched bool) {
-	var held struct {
-		Meta struct {
-			VersionID string `json:"versionId"`
-		} `json:"meta"`
-		Identifier []json.RawMessage    `json:"identifier"`
-		Extension  []resource.Extension `json:"extension"`
-	}
-	if json.Unmarshal(raw, &held) != nil || held.Meta.VersionID == "" || len(held.Identifier) != 1 {
-		return held.Meta.VersionID, false
-	}
-	if slices.ContainsFunc(p.beside.Targeting[reference], func(other *fhir.ReadProvenance) bool { return !p.ours(other) || !other.Names(documents) }) {
-		return held.Meta.VersionID, false
-	}
-	digest := ""
-	for _, extension := range held.Extension {
-		switch {
-		case extension.URL == p.rules.Namespace+digestExtension:
-			digest = extension.ValueString
-		case extension.URL != derivationReference && extension.URL != aiConfidence && !strings.HasPrefix(extension.URL, p.rules.Namespace):
-			return held.Meta.VersionID, false // somebody else's
-		}
-	}
-	resourceType, _, _ := strings.Cut(reference, "/")
-	now, ok := digestOfHeld(ResourceType(resourceType), raw)
-	return held.Meta.VersionID, ok && digest == now
+	held := p.rules.ReadHeld(raw)
+	isSomebodys := func(other *fhir.ReadProvenance) bool { return !p.rules.IsOwn(other) || !other.Names(documents) }
+	return held.Version, held.Version != "" && held.Unchanged && !slices.ContainsFunc(p.beside.Targeting[reference], isSomebodys)
 }
 
 // digestExtension names the extension with the digest of a fact's content, after the namespace.

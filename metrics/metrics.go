@@ -33,6 +33,7 @@ type Metrics struct {
 	conflicts      prometheus.Counter
 	retracted      prometheus.Counter
 	audits         *prometheus.CounterVec
+	feedback       *prometheus.CounterVec
 }
 
 // buckets of times, in seconds: a note takes tens of milliseconds, one beside many seconds.
@@ -59,10 +60,11 @@ func New(version, model string) *Metrics {
 		conflicts:      counter("conflicts_total", "Facts that a note says both ways."),
 		retracted:      counter("retracted_total", "Earlier facts that were taken back."),
 		audits:         counters("audit_events_total", "AuditEvents for a FHIR server by what came of them: sent, refused or dropped.", "result"),
+		feedback:       counters("cds_feedback_total", "Cards of CDS Hooks by what readers made of them: accepted or overridden.", "outcome"),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "charthand_info", Help: "The version of charthand and its model; always 1.", ConstLabels: prometheus.Labels{"version": version, "model": model}})
 	info.Set(1)
-	m.registry.MustRegister(info, m.requests, m.requestSeconds, m.documents, m.extractSeconds, m.characters, m.facts, m.entities, m.left, m.conflicts, m.retracted, m.audits,
+	m.registry.MustRegister(info, m.requests, m.requestSeconds, m.documents, m.extractSeconds, m.characters, m.facts, m.entities, m.left, m.conflicts, m.retracted, m.audits, m.feedback,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -151,6 +153,9 @@ func (m *Metrics) Request(route, method string, status int, took time.Duration) 
 
 // Audit counts an AuditEvent by what came of it.
 func (m *Metrics) Audit(result string) { m.audits.WithLabelValues(result).Inc() }
+
+// Feedback counts what a reader has made of a card.
+func (m *Metrics) Feedback(outcome string) { m.feedback.WithLabelValues(outcome).Inc() }
 
 // Inner is what turns documents into Bundles: *extract.Extractor does.
 type Inner interface {

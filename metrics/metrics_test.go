@@ -59,6 +59,7 @@ func filled() *metrics.Metrics {
 	m := metrics.New("1.2.3", "a model")
 	m.Model(model{})
 	m.Audit("sent")
+	m.Feedback("accepted")
 	m.Queue(func(context.Context) (waiting, dead uint64, err error) { return 3, 1, nil })
 	m.Request("/fhir/metadata", http.MethodGet, 200, time.Millisecond)
 	m.Request("none", "PROPFIND\nx", 404, time.Millisecond)

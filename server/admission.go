@@ -27,6 +27,9 @@ const (
 	requestKey   = "request"
 	callerKey    = "caller"
 	documentsKey = "documents"
+	tenantKey    = "tenant"
+	patientKey   = "patient"
+	cardsKey     = "cards"
 )
 
 // requestHeader carries the id of a request, the caller's own or one that is made; the answer has it, and every record in the log.
@@ -70,8 +73,13 @@ func (s *Server) protect(c *gin.Context) {
 // admit gives a handler that lets a caller on which may use a resource type in some ways ("r"), as often as it may; without a type, any caller that is
 // known.
 func (s *Server) admit(resourceType, ways string) gin.HandlerFunc {
+	return s.admitBy(s.config.Guard, resourceType, ways)
+}
+
+// admitBy gives such a handler where another Guard decides.
+func (s *Server) admitBy(guard Guard, resourceType, ways string) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		caller, err := s.config.Guard.Caller(c.Request.Context(), c.Request)
+		caller, err := guard.Caller(c.Request.Context(), c.Request)
 		switch {
 		case errors.Is(err, access.ErrUnknown):
 			c.Header("WWW-Authenticate", `Bearer realm="charthand"`)
@@ -89,6 +97,7 @@ func (s *Server) admit(resourceType, ways string) gin.HandlerFunc {
 			return
 		}
 		c.Set(callerKey, caller.Name)
+		c.Set(tenantKey, caller.Tenant)
 		if resourceType != "" && !caller.May(resourceType, ways) {
 			c.Header("WWW-Authenticate", fmt.Sprintf(`Bearer realm="charthand", error="insufficient_scope", scope="system/%s.%s"`, resourceType, ways))
 			s.fail(c, http.StatusForbidden, fhir.CodeForbidden, fmt.Sprintf("the token has no scope system/%s.%s", resourceType, ways))
@@ -126,9 +135,18 @@ func (s *Server) audit(c *gin.Context, began time.Time) {
 	}
 	record := access.Record{
 		Request: c.GetString(requestKey), Caller: c.GetString(callerKey), Address: access.AddressOf(c.Request), Action: c.Request.Method + " " + route,
-		Documents: c.GetStringSlice(documentsKey), Status: c.Writer.Status(), Began: began,
+		Documents: c.GetStringSlice(documentsKey), Patient: c.GetString(patientKey), Status: c.Writer.Status(), Began: began,
 	}
-	s.logger(c).Info("audit", "caller", record.Caller, "address", record.Address, "action", record.Action,
+	logger := s.logger(c)
+	for _, key := range []string{tenantKey, patientKey} {
+		if value := c.GetString(key); value != "" {
+			logger = logger.With(key, value)
+		}
+	}
+	if cards := cardsOf(c); cards != nil {
+		logger = logger.With("cards", cards)
+	}
+	logger.Info("audit", "caller", record.Caller, "address", record.Address, "action", record.Action,
 		"documents", record.Documents, "status", record.Status, "began", began.UTC().Format(time.RFC3339Nano))
 	if s.config.Audit != nil {
 		s.config.Audit(record)
@@ -136,6 +154,6 @@ func (s *Server) audit(c *gin.Context, began time.Time) {
 }
 
 // guarded are the routes that callers have to be let in to.
-var guarded = map[string]bool{extractRoute: true}
+var guarded = map[string]bool{extractRoute: true, serviceRoute: true, feedbackRoute: true}
 
 const extractRoute = "/fhir/DocumentReference/$extract"

@@ -44,6 +44,8 @@ type Config struct {
 	Drain time.Duration
 	// Hooks take the notifications of a FHIR server; nil where there are none.
 	Hooks *Hooks
+	// CDS serves cards to CDS clients; nil where there is none.
+	CDS *CDS
 	// Ready says why new work is not welcome, beside a shutdown; nil where nothing else decides that.
 	Ready func(ctx context.Context) error
 	// Keys are the public keys of SMART Backend Services, a JWK set in JSON; nil where there are none.
@@ -144,6 +146,9 @@ func New(config Config) (*Server, error) {
 	if config.Hooks != nil {
 		router.PUT("/hooks/:name/:type/:id", s.hook)
 		router.POST("/hooks/:name", s.hook)
+	}
+	if config.CDS != nil {
+		s.cdsRoutes(router)
 	}
 	if config.Keys != nil {
 		router.GET("/.well-known/jwks.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", config.Keys) })

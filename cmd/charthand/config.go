@@ -43,6 +43,7 @@ type settings struct {
 	Terminology terminologySettings `yaml:"terminology"`
 	Access      accessSettings      `yaml:"access"`
 	Traces      traceSettings       `yaml:"traces"`
+	CDS         cdsSettings         `yaml:"cds"`
 	Mapping     *mapping.Rules      `yaml:"mapping"`
 
 	// fetcher is what asks the FHIR server, and fetches attachments.
@@ -190,6 +191,11 @@ func (c *configCheckCommand) Run(_ context.Context, s streams) error {
 			return usageError{err}
 		}
 		closing()
+	}
+	closing, err := in.CDS.configure(&server.Config{}, in.Mapping, in.fetcher, in.FHIRBase, "")
+	closing()
+	if err != nil {
+		return usageError{err}
 	}
 	for _, name := range unknownVariables() {
 		fmt.Fprintf(s.err, "charthand: warning: %s in the environment is no setting of charthand's\n", name)

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"charthand/fhir"
 	"charthand/partners/hapi"
 )
 
@@ -45,15 +46,22 @@ func TestNotificationsOfHAPI(t *testing.T) {
 			s.unsubscribe(name)
 		})
 	}
+	t.Run("cards", func(t *testing.T) { cardsOnHAPI(t, s) })
+}
+
+// verification is what says that a person has confirmed a fact ("Type/id").
+func verification(fact string) string {
+	return fmt.Sprintf(`{"resourceType":"Provenance","target":[{"reference":%q}],"recorded":"2026-11-30T12:00:00Z","agent":[{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/provenance-participant-type","code":"verifier"}]},"who":{"display":"Dr. Test"}}]}`, fact)
 }
 
 // What happens to a note happens to its facts, and what a person has decided stays.
 func TestLifeOnHAPI(t *testing.T) {
 	s := newSite(t)
 	s.subscribe("life", "--kind", "r4", "--payload", "full", "--criteria", "DocumentReference?")
-	document := s.create("DocumentReference", s.note("Has pneumonia. Has gout. Takes lisinopril.", ""))
+	document := s.create("DocumentReference", s.note("Has pneumonia. Has gout. Takes lisinopril. Takes warfarin.", ""))
 	s.read(document)
-	want := []string{"Condition gout unconfirmed", "Condition pneumonia unconfirmed", "MedicationStatement lisinopril active"}
+	const confirmed = "MedicationStatement warfarin active"
+	want := []string{"Condition gout unconfirmed", "Condition pneumonia unconfirmed", "MedicationStatement lisinopril active", confirmed}
 	if got := s.facts(); !slices.Equal(got, want) {
 		t.Fatalf("got %q, want %q", got, want)
 	}
@@ -71,6 +79,12 @@ func TestLifeOnHAPI(t *testing.T) {
 			t.Fatal(refusedBy(err))
 		}
 	}
+	// And the warfarin, by a Provenance alone.
+	for _, raw := range s.find("MedicationStatement?subject=" + s.patient) {
+		if bytes.Contains(raw, []byte(`"warfarin"`)) {
+			s.create("Provenance", verification(fhir.NameOf(raw)))
+		}
+	}
 	put := func(resource string) {
 		t.Helper()
 		id := strings.TrimPrefix(document, "DocumentReference/")
@@ -84,10 +98,10 @@ func TestLifeOnHAPI(t *testing.T) {
 	}
 	// Amended: the pneumonia is not said any more; asthma is.
 	put(s.note("Has asthma. Takes lisinopril.", `"docStatus":"amended",`))
-	becomes("Condition asthma unconfirmed", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril active")
+	becomes("Condition asthma unconfirmed", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril active", confirmed)
 	// Withdrawn: all that is charthand's is taken back.
 	put(strings.Replace(s.note("Has asthma. Takes lisinopril.", ""), `"current"`, `"entered-in-error"`, 1))
-	becomes("Condition asthma entered-in-error", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril entered-in-error")
+	becomes("Condition asthma entered-in-error", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril entered-in-error", confirmed)
 	// Replaced: the new note speaks for the old one, also where that is told of again.
 	s.patient = s.create("Patient", `{"resourceType":"Patient"}`)
 	old := s.create("DocumentReference", s.note("Has gout. Has asthma.", ""))

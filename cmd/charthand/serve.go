@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"charthand/cds"
 	"charthand/mapping"
 	"charthand/metrics"
 	"charthand/server"
@@ -68,6 +69,16 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	if warning := in.Access.warning(c.Listen); warning != "" {
 		fmt.Fprintln(s.err, "charthand:", warning)
 	}
+	scheme := "http"
+	if config.TLS != nil {
+		scheme = "https"
+	}
+	closeCDS, err := in.CDS.configure(&config, in.Mapping, in.fetcher, in.FHIRBase, scheme+"://"+c.Listen)
+	defer closeCDS()
+	if err != nil {
+		return usageError{err}
+	}
+	config.CDS.Feedback = func(outcome cds.Outcome) { counted.Feedback(string(outcome)) }
 	if in.FHIRBase != "" {
 		stopBeside, err := c.beside(ctx, in, counted.Extractor(extractor), &config, counted)
 		if err != nil {
@@ -99,10 +110,6 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		stop()
 		<-prepared
 	}()
-	scheme := "http"
-	if config.TLS != nil {
-		scheme = "https"
-	}
 	fmt.Fprintf(s.err, "charthand %s serves on %s://%s; stop it with Ctrl-C\n", version, scheme, listener.Addr())
 	return service.Run(ctx, listener)
 }

@@ -26,6 +26,25 @@ type Authorizer interface {
 	Refused(request *http.Request)
 }
 
+// Bearer is an Authorizer that shows a token. It never logs it, and has no other to show.
+type Bearer string
+
+// Authorize implements Authorizer.
+func (b Bearer) Authorize(_ context.Context, request *http.Request) error {
+	request.Header.Set("Authorization", "Bearer "+string(b))
+	return nil
+}
+
+// Refused implements Authorizer.
+func (Bearer) Refused(*http.Request) {}
+
+// As gives a Client of the same server, over the same connections, that shows something else. Only the Client that it is of is closed.
+func (c *Client) As(auth Authorizer) *Client {
+	as := *c
+	as.config.Auth = auth
+	return &as
+}
+
 // How often a request that may succeed later is made, and how long the wait between two is.
 const (
 	maxAttempts  = 4

@@ -18,8 +18,10 @@ type Caller struct {
 	Name string
 	// Anonymous says that nothing was shown.
 	Anonymous bool
-	scopes    []scope
-	all       bool // it may do everything
+	// Tenant is the organisation that a CDS client says it asks for; empty where it says none.
+	Tenant string
+	scopes []scope
+	all    bool // it may do everything
 }
 
 // May reports whether a caller may use a resource type in some way: "c", "r", "u", "d", "s" or several (SMART App Launch 2.2, section 3.0.2).

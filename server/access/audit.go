@@ -15,6 +15,8 @@ type Record struct {
 	Action string
 	// Documents are those that it was about ("DocumentReference/42").
 	Documents []string
+	// Patient is whom it was about ("Patient/1"), empty where that is not known.
+	Patient string
 	// Status is the HTTP status of the answer.
 	Status int
 	Began  time.Time
@@ -37,6 +39,15 @@ func (r Record) outcome() string {
 	return outcomeSuccess
 }
 
+// what refers to a resource ("Type/id") of the server that the event is written to, or names one of another.
+func what(name string, local bool) object {
+	if local {
+		return object{"reference": name}
+	}
+	resourceType, _, _ := strings.Cut(name, "/")
+	return object{"type": resourceType, "identifier": object{"value": name}}
+}
+
 type object = map[string]any
 
 func coding(system, code, display string) object {
@@ -57,12 +68,10 @@ func (r Record) AuditEvent(local bool) json.RawMessage {
 		"what": object{"identifier": object{"value": r.Request}}, "type": coding(entityType, "4", "Other"), "name": "request id",
 	}}
 	for _, document := range r.Documents {
-		resourceType, _, _ := strings.Cut(document, "/")
-		what := object{"type": resourceType, "identifier": object{"value": document}}
-		if local {
-			what = object{"reference": document}
-		}
-		entities = append(entities, object{"what": what, "type": coding(entityType, "2", "System Object"), "role": coding(entityRole, "3", "Report")})
+		entities = append(entities, object{"what": what(document, local), "type": coding(entityType, "2", "System Object"), "role": coding(entityRole, "3", "Report")})
+	}
+	if r.Patient != "" {
+		entities = append(entities, object{"what": what(r.Patient, local), "type": coding(entityType, "1", "Person"), "role": coding(entityRole, "1", "Patient")})
 	}
 	caller := object{
 		"type": object{"coding": []object{coding(dicom, "110153", "Source Role ID")}}, "requestor": true, "network": object{"address": r.Address, "type": "2"}, // an IP address

@@ -110,7 +110,7 @@ func (r *Recorder) Run(ctx context.Context) {
 
 // write writes a record, as often as it takes while the server may take it later.
 func (r *Recorder) write(ctx context.Context, record Record) {
-	local := len(record.Documents) > 0
+	local := len(record.Documents) > 0 || record.Patient != ""
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
 		_, err := r.config.Server.Create(ctx, "AuditEvent", "", record.AuditEvent(local))
 		var refused *client.StatusError

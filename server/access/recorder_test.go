@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -148,6 +149,11 @@ func TestAuditEvent(t *testing.T) {
 				Reference  string
 				Identifier struct{ Value string }
 			}
+		}
+	}
+	for name, want := range map[bool]string{true: `{"reference":"Patient/1"}`, false: `{"identifier":{"value":"Patient/1"},"type":"Patient"}`} {
+		if event := string((access.Record{Patient: "Patient/1"}).AuditEvent(name)); !strings.Contains(event, want) {
+			t.Errorf("no %s in %s", want, event)
 		}
 	}
 	for status, outcome := range map[int]string{200: "0", 401: "4", 429: "4", 500: "8"} {

@@ -1,0 +1,73 @@
+package access_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"charthand/server/access"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// TestSlowIssuer: while an issuer takes its time, tokens with keys that are known are let in at once, and those with new ones wait for one and the
+// same answer.
+func TestSlowIssuer(t *testing.T) {
+	known, fresh := newKey(t, "known"), newKey(t, "fresh")
+	var asked atomic.Int32
+	begun, answer := make(chan struct{}), make(chan struct{})
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{known.Public()}}
+		if asked.Add(1) > 1 {
+			close(begun)
+			<-answer
+			set.Keys = append(set.Keys, fresh.Public())
+		}
+		_ = json.NewEncoder(w).Encode(set)
+	}))
+	defer issuer.Close()
+	var clock atomic.Int64
+	clock.Store(now.Unix())
+	made, err := access.NewTokens(access.TokenConfig{
+		Issuer: "https://issuer.example", Audience: "https://charthand.example", KeySet: issuer.URL, HTTP: issuer.Client(), Now: func() time.Time { return time.Unix(clock.Load(), 0) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := access.New(access.Config{Tokens: made})
+	claims := good()
+	claims["exp"] = now.Add(24 * time.Hour).Unix()
+	ask := func(token string) error {
+		_, err := guard.Caller(context.Background(), request("Authorization", "Bearer "+token))
+		return err
+	}
+	one, two := sign(t, known, jose.ES256, claims), sign(t, fresh, jose.ES256, claims)
+	if err := ask(one); err != nil {
+		t.Fatal(err)
+	}
+	clock.Add(int64((2 * time.Hour).Seconds())) // the keys are old
+	var waiting sync.WaitGroup
+	for range 4 {
+		waiting.Go(func() {
+			if err := ask(two); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-begun
+	for range 10 {
+		if err := ask(one); err != nil {
+			t.Error(err)
+		}
+	}
+	close(answer)
+	waiting.Wait()
+	if asked.Load() != 2 {
+		t.Errorf("asked %d times", asked.Load())
+	}
+}
