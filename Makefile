@@ -41,6 +41,7 @@ native: ## fetch and build the native libraries (cached)
 .PHONY: test
 test: build ## build, and pass every test
 	go test ./...
+	cd deploy && go test ./...
 	cd training && python3 -m unittest discover -s tests
 
 .PHONY: race
@@ -74,6 +75,7 @@ lint: native $(GOLANGCI) ## gofmt, vet and the linters of .golangci.yml
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
 	go vet ./...
 	$(GOLANGCI) run ./...
+	cd deploy && go vet ./... && $(GOLANGCI) run ./...
 	.ci/check-boundaries $(GOLANGCI)
 
 $(GOLANGCI):
@@ -153,6 +155,10 @@ accuracy: build ## measure the default model and every stage after it; fails bel
 	  ../bin/charthand evaluate --format brat --gold $$gold $(KINDS) && \
 	  CHARTHAND_DATA=$(DATA) python3 -m charthand_training accuracy --data $(DATA)
 	CHARTHAND_DATA=$(DATA) go test ./terminology -run Figures -count 1 -v
+
+.PHONY: release
+release: build ## an archive for others with a bill of materials in out/release, and check it
+	cd deploy && go run ./release
 
 .PHONY: clean
 clean: ## remove what was built here (the cache stays)

@@ -120,7 +120,7 @@ func firing(t *testing.T, rule rulefmt.Rule, query template.QueryFunc, at, step 
 				continue
 			}
 			data := template.AlertTemplateData(one.Metric.Map(), nil, "", one)
-			a := alert{Labels: one.Metric.DropReserved(func(name string) bool { return name == labels.MetricName }).Map(), Annotations: map[string]string{}}
+			a := alert{Labels: one.Metric.DropReserved(func(name string) bool { return name == model.MetricNameLabel }).Map(), Annotations: map[string]string{}}
 			maps.Copy(a.Labels, rule.Labels)
 			for name, text := range rule.Annotations {
 				const variables = "{{$labels := .Labels}}{{$value := .Value}}"

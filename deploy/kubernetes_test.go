@@ -15,6 +15,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -50,8 +51,16 @@ func readManifest(t *testing.T) *manifest {
 			t.Fatalf("%s is a second one, or none that this test knows", kind)
 		}
 		delete(kinds, kind)
-		if err := yaml.UnmarshalStrict(document, object); err != nil {
-			t.Errorf("%s: %v", kind, err)
+		// As the API server does where fields are validated strictly: every name has to be right to the letter.
+		encoded, err := yaml.YAMLToJSONStrict(document)
+		if err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		faults, err := json.UnmarshalStrict(encoded, object)
+		for _, fault := range append(faults, err) {
+			if fault != nil {
+				t.Errorf("%s: %v", kind, fault)
+			}
 		}
 		if head.Metadata.Name != "charthand" || head.Metadata.Namespace != "" {
 			t.Errorf("%s is called %q in the namespace %q, not charthand in whichever it is applied to", kind, head.Metadata.Name, head.Metadata.Namespace)

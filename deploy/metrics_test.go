@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -30,7 +29,7 @@ func metrics(t *testing.T, expression string) []string {
 	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
 		if selector, is := node.(*parser.VectorSelector); is {
 			for _, matcher := range selector.LabelMatchers {
-				if matcher.Name == labels.MetricName {
+				if matcher.Name == model.MetricNameLabel {
 					names = append(names, regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(matcher.Value, ""))
 				}
 			}
