@@ -7,6 +7,7 @@ SHELL := bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/charthand
 LISTEN ?= localhost:8080
 FUZZTIME ?= 60s
+LDFLAGS := -s -w
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(CACHE)/tools/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 TRAIN_ENV := $(CACHE)/train-env
@@ -32,7 +33,7 @@ run: build ## build, extract the sample documents, then serve on localhost:8080 
 
 .PHONY: build
 build: native ## build bin/charthand, one file with the library and the model inside
-	@go build -trimpath -ldflags='-s -w' -o bin/charthand ./cmd/charthand
+	@go build -trimpath -ldflags='$(LDFLAGS)' -o bin/charthand ./cmd/charthand
 
 .PHONY: native
 native: ## fetch and build the native libraries (cached)
@@ -156,7 +157,9 @@ accuracy: build ## measure the default model and every stage after it; fails bel
 	  CHARTHAND_DATA=$(DATA) python3 -m charthand_training accuracy --data $(DATA)
 	CHARTHAND_DATA=$(DATA) go test ./terminology -run Figures -count 1 -v
 
+# Go's build ID hangs on the folder that is built in; without it the same sources make the same binary anywhere.
 .PHONY: release
+release: LDFLAGS += -buildid=
 release: build ## an archive for others with a bill of materials in out/release, and check it
 	cd deploy && go run ./release
 
