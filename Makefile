@@ -7,6 +7,7 @@ SHELL := bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/charthand
 LISTEN ?= localhost:8080
 FUZZTIME ?= 60s
+LDFLAGS := -s -w
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(CACHE)/tools/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 TRAIN_ENV := $(CACHE)/train-env
@@ -32,7 +33,7 @@ run: build ## build, extract the sample documents, then serve on localhost:8080 
 
 .PHONY: build
 build: native ## build bin/charthand, one file with the library and the model inside
-	@go build -trimpath -ldflags='-s -w' -o bin/charthand ./cmd/charthand
+	@go build -trimpath -ldflags='$(LDFLAGS)' -o bin/charthand ./cmd/charthand
 
 .PHONY: native
 native: ## fetch and build the native libraries (cached)
@@ -41,6 +42,7 @@ native: ## fetch and build the native libraries (cached)
 .PHONY: test
 test: build ## build, and pass every test
 	go test -timeout 20m ./...
+	cd deploy && go test ./...
 	cd training && python3 -m unittest discover -s tests
 
 .PHONY: race
@@ -74,6 +76,7 @@ lint: native $(GOLANGCI) ## gofmt, vet and the linters of .golangci.yml
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
 	go vet ./...
 	$(GOLANGCI) run ./...
+	cd deploy && go vet ./... && $(GOLANGCI) run ./...
 	.ci/check-boundaries $(GOLANGCI)
 
 $(GOLANGCI):
@@ -153,6 +156,12 @@ accuracy: build ## measure the default model and every stage after it; fails bel
 	  ../bin/charthand evaluate --format brat --gold $$gold $(KINDS) && \
 	  CHARTHAND_DATA=$(DATA) python3 -m charthand_training accuracy --data $(DATA)
 	CHARTHAND_DATA=$(DATA) go test ./terminology -run Figures -count 1 -v
+
+# Go's build ID hangs on the folder that is built in; without it the same sources make the same binary anywhere.
+.PHONY: release
+release: LDFLAGS += -buildid=
+release: build ## an archive for others with a bill of materials in out/release, and check it
+	cd deploy && go run ./release
 
 .PHONY: clean
 clean: ## remove what was built here (the cache stays)
