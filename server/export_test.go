@@ -1,6 +1,10 @@
 package server
 
-import "github.com/gin-gonic/gin"
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
 
 // Routes gives the method and path of everything that a server without Origins answers.
 func (s *Server) Routes() gin.RoutesInfo {
@@ -9,4 +13,9 @@ func (s *Server) Routes() gin.RoutesInfo {
 		return nil
 	}
 	return router.Routes()
+}
+
+// SetTimeouts makes a server that has not run yet less patient.
+func (s *Server) SetTimeouts(header, body, idle time.Duration) {
+	s.timeouts = timeouts{header: header, body: body, idle: idle}
 }

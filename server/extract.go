@@ -31,6 +31,10 @@ func (s *Server) extract(c *gin.Context) {
 		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be "+fhirJSON)
 		return
 	}
+	if coding := c.GetHeader("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be as it is, not compressed")
+		return
+	}
 	if !acceptsJSON(c.GetHeader("Accept"), false) {
 		s.fail(c, http.StatusNotAcceptable, fhir.CodeNotSupported, "the answer can only be "+fhirJSON)
 		return

@@ -266,4 +266,3 @@ type panickingJobs struct{}
 func (panickingJobs) Add(context.Context, queue.Job) error          { panic("at once") }
 func (panickingJobs) State(context.Context, string) (string, error) { return "", nil }
 func (panickingJobs) Keep(context.Context, string, string) error    { return nil }
-

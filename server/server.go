@@ -98,6 +98,7 @@ func (c *Config) Validate() error {
 // Server answers requests.
 type Server struct {
 	config   Config
+	timeouts timeouts
 	handler  http.Handler
 	draining atomic.Bool
 	// refusedHooks counts the notifications without the right secret.
@@ -110,12 +111,14 @@ type Server struct {
 const (
 	requestsPerExtraction = 2
 
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = time.Minute
 	answerTimeout = time.Minute
-	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10
 )
+
+// timeouts are how long a connection may take for a request's headers, for the whole of it, and until the next.
+type timeouts struct{ header, body, idle time.Duration }
+
+var defaultTimeouts = timeouts{header: 10 * time.Second, body: time.Minute, idle: 2 * time.Minute}
 
 // New makes a Server.
 func New(config Config) (*Server, error) {
@@ -124,6 +127,7 @@ func New(config Config) (*Server, error) {
 	}
 	s := &Server{
 		config:      config,
+		timeouts:    defaultTimeouts,
 		requests:    make(chan struct{}, requestsPerExtraction*config.MaxExtractions),
 		extractions: make(chan struct{}, config.MaxExtractions),
 	}
@@ -188,9 +192,9 @@ func (s *Server) ready(c *gin.Context) {
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: s.timeouts.header,
+		ReadTimeout:       s.timeouts.body,
+		IdleTimeout:       s.timeouts.idle,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
