@@ -19,3 +19,6 @@ func (s *Server) Routes() gin.RoutesInfo {
 func (s *Server) SetTimeouts(header, body, idle time.Duration) {
 	s.timeouts = timeouts{header: header, body: body, idle: idle}
 }
+
+// SetFew says how many may wait for the model of a server while it is overloaded.
+func (s *Server) SetFew(few int) { s.gate.few = few }

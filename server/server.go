@@ -38,7 +38,8 @@ type Config struct {
 	// MaxBody bounds a request's body, in bytes: 10 MB by default.
 	MaxBody int64
 	// MaxExtractions bounds how many extractions run or wait for the model at once, 16 for each processor by default, and
-	// 32 at least; twice as many requests may be arriving or being answered. One more of either is refused at once with 429.
+	// 32 at least; twice as many requests may be arriving or being answered. One more of either is refused at once with 429, and
+	// one more extraction is an overload, in which less is let in until it has passed.
 	MaxExtractions int
 	// Drain is how long a shutdown waits for what was accepted: 30 s by default.
 	Drain time.Duration
@@ -105,6 +106,7 @@ type Server struct {
 	refusedHooks atomic.Int64
 	// A place in each for every request and every extraction that may be under way.
 	requests, extractions chan struct{}
+	gate                  *gate
 }
 
 // Limits on slow and oversized requests.
@@ -130,6 +132,7 @@ func New(config Config) (*Server, error) {
 		timeouts:    defaultTimeouts,
 		requests:    make(chan struct{}, requestsPerExtraction*config.MaxExtractions),
 		extractions: make(chan struct{}, config.MaxExtractions),
+		gate:        newGate(),
 	}
 	capability, err := capabilityStatement(config.Version)
 	if err != nil {

@@ -68,7 +68,7 @@ func TestForgedTokens(t *testing.T) {
 	named := func(name string, more ...any) map[jose.HeaderKey]any {
 		headers := map[jose.HeaderKey]any{"kid": name}
 		for j := 0; j+1 < len(more); j += 2 {
-			headers[jose.HeaderKey(more[j].(string))] = more[j+1] //nolint:errcheck,forcetypeassert // a test's own
+			headers[jose.HeaderKey(more[j].(string))] = more[j+1]
 		}
 		return headers
 	}
