@@ -62,7 +62,7 @@ func run(ctx context.Context, f flags) error {
 		return err
 	}
 	if f.plot != "" {
-		if err := draw(report, f.plot); err != nil {
+		if err := report.drawing(f.plot); err != nil {
 			return err
 		}
 	}
