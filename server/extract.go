@@ -32,6 +32,11 @@ func (s *Server) extract(c *gin.Context) {
 		s.busy(c)
 		return
 	}
+	defer func() {
+		if c.Writer.Status() != http.StatusTooManyRequests {
+			s.gate.leave()
+		}
+	}()
 	if !acceptsJSON(c.GetHeader("Content-Type"), true) {
 		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be "+fhirJSON)
 		return
@@ -61,7 +66,6 @@ func (s *Server) extract(c *gin.Context) {
 		s.refuse(c, err)
 		return
 	}
-	s.gate.leave()
 	// Not every writer knows deadlines; those of a real connection do.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTimeout))
 	c.Data(http.StatusOK, fhirJSON, answer)

@@ -97,7 +97,7 @@ func (g *gate) wait() (begun func()) {
 	})
 }
 
-// leave counts an answer.
+// leave counts an answer, whatever it says but to come again.
 func (g *gate) leave() {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()

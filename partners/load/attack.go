@@ -27,7 +27,7 @@ type load struct {
 	next      atomic.Uint64
 }
 
-func (l *load) document() []byte { return l.documents[int(l.next.Add(1)-1)%len(l.documents)] }
+func (l *load) document() []byte { return l.documents[(l.next.Add(1)-1)%uint64(len(l.documents))] }
 
 func (l *load) url() string { return l.server.url + "/fhir/DocumentReference/$extract" }
 
@@ -42,7 +42,7 @@ func (l *load) closed(ctx context.Context, clients int, duration time.Duration) 
 		group.Go(func() {
 			for time.Since(began) < duration && ctx.Err() == nil {
 				sent := time.Now()
-				response, err := client.Post(l.url(), "application/fhir+json", bytes.NewReader(l.document()))
+				response, err := l.post(ctx, client)
 				if err != nil {
 					c.add(0, nil, time.Since(sent))
 					continue
@@ -64,6 +64,15 @@ func (l *load) closed(ctx context.Context, clients int, duration time.Duration) 
 	return made, ctx.Err()
 }
 
+func (l *load) post(ctx context.Context, client *http.Client) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url(), bytes.NewReader(l.document()))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/fhir+json")
+	return client.Do(request)
+}
+
 // open asks at a rate, in requests a second, whatever becomes of them: as many independent callers do, at intervals that are distributed exponentially.
 func (l *load) open(ctx context.Context, share, rate float64, duration time.Duration) (stage, error) {
 	attacker := vegeta.NewAttacker(vegeta.Workers(32), vegeta.MaxWorkers(maxWorkers), vegeta.Connections(maxWorkers), vegeta.Timeout(timeout), vegeta.MaxBody(0))
@@ -82,7 +91,8 @@ func (l *load) open(ctx context.Context, share, rate float64, duration time.Dura
 		}
 		c.add(int(result.Code), result.Headers, result.Latency)
 	}
-	made := c.stage(time.Since(began))
+	made := c.stage(max(duration, time.Since(began)))
+	made.Offered *= max(1, time.Since(began).Seconds()/duration.Seconds()) // what was under way at the end was not offered any more
 	enough()
 	made.Share, made.RSS = share, <-watched
 	if _, err := l.server.rss(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -26,11 +27,15 @@ var (
 func (r *report) drawing(path string) error {
 	series := func(of func(stage) float64) (all plotter.XYs) {
 		for _, s := range r.Stages {
-			all = append(all, plotter.XY{X: s.Offered, Y: of(s)})
+			all = append(all, plotter.XY{X: 100 * s.Share, Y: of(s)})
 		}
 		return all
 	}
-	last := r.Stages[len(r.Stages)-1].Offered
+	var ticks []plot.Tick
+	for _, s := range r.Stages {
+		ticks = append(ticks, plot.Tick{Value: 100 * s.Share, Label: fmt.Sprint(100 * s.Share)})
+	}
+	last := 100 * r.Stages[len(r.Stages)-1].Share
 	level := func(y float64) plotter.XYs { return plotter.XYs{{X: 0, Y: y}, {X: last, Y: y}} }
 	panels := []struct {
 		title, bound string
@@ -41,14 +46,16 @@ func (r *report) drawing(path string) error {
 		{"p95 of what is answered, ms", "twice the unloaded p95", series(func(s stage) float64 { return s.P95 }), level(2 * r.Unloaded.P95)},
 		{"refused with 429, %", "", series(func(s stage) float64 { return 100 * s.Refused }), nil},
 	}
+	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
 	plots := make([][]*plot.Plot, len(panels))
 	var faults []error
 	for i, panel := range panels {
 		p := plot.New()
 		p.Title.Text, p.X.Min, p.Y.Min = panel.title, 0, 0
 		if i == len(panels)-1 {
-			p.X.Label.Text = "offered a second"
+			p.X.Label.Text = "offered, % of what 16 clients get"
 		}
+		p.X.Tick.Marker = plot.ConstantTicks(ticks)
 		p.Add(plotter.NewGrid())
 		line, points, err := plotter.NewLinePoints(panel.measured)
 		faults = append(faults, err)
@@ -80,7 +87,7 @@ func (r *report) drawing(path string) error {
 	tiles := draw.Tiles{Rows: len(plots), Cols: 1, PadY: vg.Points(14), PadTop: edge, PadBottom: edge, PadLeft: edge, PadRight: edge}
 	whole := draw.New(canvas)
 	whole.SetColor(color.White)
-	whole.Fill(whole.Rectangle.Path())
+	whole.Fill(whole.Path())
 	for i, row := range plot.Align(plots, tiles, whole) {
 		plots[i][0].Draw(row[0])
 	}

@@ -19,18 +19,20 @@ import (
 var shares = []float64{0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3}
 
 type flags struct {
-	binary, documents, out, plot string
-	duration                     time.Duration
-	longest                      int
+	binary, other, documents, out, plot, from string
+	duration                                  time.Duration
+	longest                                   int
 }
 
 func main() {
 	var f flags
 	flag.StringVar(&f.binary, "binary", "../../bin/charthand", "the program")
+	flag.StringVar(&f.other, "compare", "", "another build of the program, to compare what 16 clients get of both instead of measuring one")
 	flag.StringVar(&f.documents, "documents", "../../fixtures/documents", "folder with DocumentReferences in JSON")
 	flag.IntVar(&f.longest, "longest", 10_000, "documents of more bytes are left out; 0 for none: where one in twenty is much longer than the others, it alone is the p95")
 	flag.StringVar(&f.out, "out", "../../out/load.json", "file for the figures")
 	flag.StringVar(&f.plot, "plot", "", "file for the plot, SVG or PNG; none by default")
+	flag.StringVar(&f.from, "from", "", "file with the figures of an earlier run, to plot and sum up those instead of measuring")
 	flag.DurationVar(&f.duration, "duration", 5*time.Minute, "of all stages together")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -43,9 +45,23 @@ func main() {
 
 // run measures, and writes what was measured.
 func run(ctx context.Context, f flags) error {
+	if f.from != "" {
+		data, err := os.ReadFile(f.from)
+		if err != nil {
+			return err
+		}
+		var r report
+		if err := json.Unmarshal(data, &r); err != nil {
+			return fmt.Errorf("%s: %w", f.from, err)
+		}
+		return r.show(f.plot)
+	}
 	documents, err := read(f.documents, f.longest)
 	if err != nil {
 		return err
+	}
+	if f.other != "" {
+		return compare(ctx, os.Stdout, [2]string{f.binary, f.other}, documents, f.duration)
 	}
 	report, err := measure(ctx, f.binary, documents, f.duration)
 	if err != nil {
@@ -61,13 +77,16 @@ func run(ctx context.Context, f flags) error {
 	if err := os.WriteFile(f.out, append(data, '\n'), 0o600); err != nil {
 		return err
 	}
-	if f.plot != "" {
-		if err := report.drawing(f.plot); err != nil {
-			return err
-		}
+	return report.show(f.plot)
+}
+
+// show sums a report up, and plots it where a file is named.
+func (r *report) show(plot string) error {
+	r.summarise(os.Stdout)
+	if plot == "" {
+		return nil
 	}
-	report.summarise(os.Stdout)
-	return nil
+	return r.drawing(plot)
 }
 
 // read gives the documents of a folder that are not too long.

@@ -37,6 +37,7 @@ type stage struct {
 	Errors       int   `json:"errors"`
 	LongestRetry int   `json:"longestRetry"` // s, of Retry-After
 	RSS          int64 `json:"rss,omitempty"`
+	answers      int
 }
 
 // counts collects answers. It is safe for concurrent use.
@@ -76,7 +77,7 @@ func (c *counts) stage(took time.Duration) stage {
 	all := float64(len(c.latencies) + c.refused + c.errors)
 	return stage{
 		Offered: all / took.Seconds(), Answered: float64(len(c.latencies)) / took.Seconds(), P50: at(0.5), P95: at(0.95), P99: at(0.99),
-		Refused: float64(c.refused) / max(1, all), Unguided: c.unguided, Errors: c.errors, LongestRetry: c.wait,
+		Refused: float64(c.refused) / max(1, all), Unguided: c.unguided, Errors: c.errors, LongestRetry: c.wait, answers: len(c.latencies),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // running is bin/charthand as it serves.
@@ -61,6 +62,23 @@ func (s *running) status(field string) (int64, error) {
 	}
 	kib, err := strconv.ParseInt(fields[0], 10, 64)
 	return kib << 10, err
+}
+
+// clockTick is the unit of processor time in /proc (proc(5)): Linux has had no other since 2.6.
+const clockTick = 10 * time.Millisecond
+
+// used gives the processor time that the server has used.
+func (s *running) used() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.command.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("the server is gone: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // behind the name
+	var user, system time.Duration
+	if fields := strings.Fields(rest); len(fields) > 12 {
+		_, err = fmt.Sscan(fields[11]+" "+fields[12], &user, &system)
+	}
+	return (user + system) * clockTick, err
 }
 
 // stop ends the server in order; the error says that it did not end well.
