@@ -8,6 +8,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/charthand
 LISTEN ?= localhost:8080
 FUZZTIME ?= 60s
 LDFLAGS := -s -w
+DURATION ?= 5m
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(CACHE)/tools/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 TRAIN_ENV := $(CACHE)/train-env
@@ -43,6 +44,7 @@ native: ## fetch and build the native libraries (cached)
 test: build ## build, and pass every test
 	go test -timeout 20m ./...
 	cd deploy && go test ./...
+	cd partners/load && go test ./...
 	cd training && python3 -m unittest discover -s tests
 
 .PHONY: race
@@ -114,6 +116,10 @@ test-integration: build ## pass the tests beside a real HAPI FHIR server and a r
 soak: build ## 500 notes beside a real HAPI FHIR server while charthand is killed 20 times, and two workers compared with one (about five minutes)
 	@partners/hapi/run.sh --build-only $(CACHE)
 	CHARTHAND_INTEGRATION=1 CHARTHAND_SOAK=1 go test ./cmd/charthand -run 'KilledBesideHAPI|TwoWorkersOnNATS' -count 1 -v -timeout 60m
+
+.PHONY: load
+load: build ## ask a server for up to three times what it can answer, for DURATION (5m) and a third more: out/load.json and docs/load.svg
+	cd partners/load && go run . -duration $(DURATION) -plot ../../docs/load.svg
 
 .PHONY: scale
 scale: build ## import a generated SNOMED CT of 1.5 million names, and look mentions up in it: time and memory (about a minute, a gigabyte of disk)

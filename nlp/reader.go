@@ -1,6 +1,7 @@
 package nlp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -13,6 +14,7 @@ import (
 type reader struct {
 	model         *onnx.Model
 	size, overlap int // of the windows, in tokens
+	turns         turns
 }
 
 // newReader takes the length of a window in tokens; 0 is the longest that the model takes.
@@ -28,7 +30,7 @@ func newReader(model *onnx.Model, size int) (reader, error) {
 	if overlap == 0 {
 		overlap = size / 4
 	}
-	return reader{model, size, overlap}, nil
+	return reader{model, size, overlap, newTurns(model.Workers())}, nil
 }
 
 // read gives the tokens of a text and, for each of them, the model's logit for each label, row by row.
@@ -40,9 +42,9 @@ func (r reader) read(ctx context.Context, text string) ([]onnx.Token, []float32,
 	columns := len(r.model.Labels)
 	logits := make([]float32, len(tokens)*columns)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.model.Workers())
-	for _, w := range cut(text, tokens, r.size, r.overlap) {
+	err = r.turns.each(ctx, cut(text, tokens, r.size, r.overlap), func(w window, leave func()) {
 		group.Go(func() (err error) {
+			defer leave()
 			defer func() {
 				if v := recover(); v != nil { // its value could hold text of the note
 					err = fmt.Errorf("reading a window of %d tokens panicked with a %T", w.end-w.start, v)
@@ -52,6 +54,6 @@ func (r reader) read(ctx context.Context, text string) ([]onnx.Token, []float32,
 				copy(logits[w.from*columns:w.to*columns], rows[(w.from-w.start)*columns:])
 			})
 		})
-	}
-	return tokens, logits, group.Wait()
+	})
+	return tokens, logits, cmp.Or(group.Wait(), err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ func (s *Server) internal(c *gin.Context, what, kind string, stack ...string) {
 }
 
 func (s *Server) busy(c *gin.Context) {
-	c.Header("Retry-After", "1")
+	c.Header("Retry-After", strconv.Itoa(s.gate.refuse()))
 	s.fail(c, http.StatusTooManyRequests, fhir.CodeThrottled, "busy: as many requests as this server takes are under way")
 }
 

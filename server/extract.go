@@ -12,6 +12,7 @@ import (
 	"charthand/extract"
 	"charthand/fhir"
 	"charthand/mapping"
+	"charthand/nlp"
 
 	"github.com/gin-gonic/gin"
 )
@@ -27,8 +28,21 @@ func (s *Server) extract(c *gin.Context) {
 		return
 	}
 	defer leave(s.requests)
+	if !s.gate.arrive() {
+		s.busy(c)
+		return
+	}
+	defer func() {
+		if c.Writer.Status() != http.StatusTooManyRequests {
+			s.gate.leave()
+		}
+	}()
 	if !acceptsJSON(c.GetHeader("Content-Type"), true) {
 		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be "+fhirJSON)
+		return
+	}
+	if coding := c.GetHeader("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be as it is, not compressed")
 		return
 	}
 	if !acceptsJSON(c.GetHeader("Accept"), false) {
@@ -88,6 +102,7 @@ var errBusy = errors.New("no place is free")
 // read finds the documents of a body, in a place among the extractions.
 func (s *Server) read(body []byte) ([]*fhir.Document, error) {
 	if !enter(s.extractions) {
+		s.gate.overflow()
 		return nil, errBusy
 	}
 	defer leave(s.extractions)
@@ -202,20 +217,13 @@ func (s *Server) extractOne(ctx context.Context, f *fetches, document *fhir.Docu
 	document = s.config.Extractor.Fetch(limited, document)
 	cancel()
 	f.left = max(0, f.left-time.Since(begun))
-	if !f.entered {
-		if !enter(s.extractions) {
-			return nil, errBusy
-		}
-		f.entered = true
-	} else {
-		select {
-		case s.extractions <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	reading, err := s.place(ctx, f)
+	if err != nil {
+		return nil, err
 	}
 	defer leave(s.extractions)
-	result, err := s.config.Extractor.Extract(ctx, document)
+	defer reading()
+	result, err := s.config.Extractor.Extract(nlp.OnReading(ctx, reading), document)
 	var fault *fhir.Fault
 	switch {
 	case errors.As(err, &fault):
@@ -224,6 +232,28 @@ func (s *Server) extractOne(ctx context.Context, f *fetches, document *fhir.Docu
 		s.config.Logger.Info("extracted", "characters", result.Characters, "written", result.Written, "left", result.Left, "conflicts", result.Conflicts, "retracted", result.Retracted)
 	}
 	return result, err
+}
+
+// place takes a place among the extractions for the next document of a request; reading has to be called when the model begins with it.
+func (s *Server) place(ctx context.Context, f *fetches) (reading func(), err error) {
+	if f.entered {
+		select {
+		case s.extractions <- struct{}{}:
+			return s.gate.join(), nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if !enter(s.extractions) {
+		s.gate.overflow()
+		return nil, errBusy
+	}
+	reading, f.entered = s.gate.enter()
+	if !f.entered {
+		leave(s.extractions)
+		return nil, errBusy
+	}
+	return reading, nil
 }
 
 // wantsOutcome reports whether a request prefers an OperationOutcome to the Bundle (FHIR R4, section 3.1.0.1.11.2).

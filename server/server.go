@@ -38,7 +38,8 @@ type Config struct {
 	// MaxBody bounds a request's body, in bytes: 10 MB by default.
 	MaxBody int64
 	// MaxExtractions bounds how many extractions run or wait for the model at once, 16 for each processor by default, and
-	// 32 at least; twice as many requests may be arriving or being answered. One more of either is refused at once with 429.
+	// 32 at least; twice as many requests may be arriving or being answered. One more of either is refused at once with 429, and
+	// one more extraction is an overload, in which less is let in until it has passed.
 	MaxExtractions int
 	// Drain is how long a shutdown waits for what was accepted: 30 s by default.
 	Drain time.Duration
@@ -104,23 +105,27 @@ type Server struct {
 	config    Config
 	handler   http.Handler
 	described described
+	timeouts  timeouts
 	draining  atomic.Bool
 	// refusedHooks counts the notifications without the right secret.
 	refusedHooks atomic.Int64
 	// A place in each for every request and every extraction that may be under way.
 	requests, extractions chan struct{}
+	gate                  *gate
 }
 
 // Limits on slow and oversized requests.
 const (
 	requestsPerExtraction = 2
 
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = time.Minute
 	answerTimeout = time.Minute
-	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10
 )
+
+// timeouts are how long a connection may take for a request's headers, for the whole of it, and until the next.
+type timeouts struct{ header, body, idle time.Duration }
+
+var defaultTimeouts = timeouts{header: 10 * time.Second, body: time.Minute, idle: 2 * time.Minute}
 
 // New makes a Server.
 func New(config Config) (*Server, error) {
@@ -129,8 +134,10 @@ func New(config Config) (*Server, error) {
 	}
 	s := &Server{
 		config:      config,
+		timeouts:    defaultTimeouts,
 		requests:    make(chan struct{}, requestsPerExtraction*config.MaxExtractions),
 		extractions: make(chan struct{}, config.MaxExtractions),
+		gate:        newGate(),
 	}
 	var err error
 	if s.described, err = describe(config.Version, len(config.Origins) > 0); err != nil {
@@ -197,9 +204,9 @@ func (s *Server) ready(c *gin.Context) {
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: s.timeouts.header,
+		ReadTimeout:       s.timeouts.body,
+		IdleTimeout:       s.timeouts.idle,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
