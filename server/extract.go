@@ -27,19 +27,7 @@ func (s *Server) extract(c *gin.Context) {
 		return
 	}
 	defer leave(s.requests)
-	if !acceptsJSON(c.GetHeader("Content-Type"), true) {
-		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be "+fhirJSON)
-		return
-	}
-	if !acceptsJSON(c.GetHeader("Accept"), false) {
-		s.fail(c, http.StatusNotAcceptable, fhir.CodeNotSupported, "the answer can only be "+fhirJSON)
-		return
-	}
-	if c.Request.ContentLength > s.config.MaxBody {
-		s.tooLarge(c)
-		return
-	}
-	body, whole := s.body(c)
+	body, whole := s.json(c)
 	if !whole {
 		return
 	}
@@ -55,6 +43,22 @@ func (s *Server) extract(c *gin.Context) {
 	// Not every writer knows deadlines; those of a real connection do.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTimeout))
 	c.Data(http.StatusOK, fhirJSON, answer)
+}
+
+// json reads the body of a request in JSON that may be answered in JSON; where it is none, too large or not whole, it has answered so.
+func (s *Server) json(c *gin.Context) (body []byte, whole bool) {
+	switch {
+	case !acceptsJSON(c.GetHeader("Content-Type"), true):
+		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be "+fhirJSON)
+		return nil, false
+	case !acceptsJSON(c.GetHeader("Accept"), false):
+		s.fail(c, http.StatusNotAcceptable, fhir.CodeNotSupported, "the answer can only be "+fhirJSON)
+		return nil, false
+	case c.Request.ContentLength > s.config.MaxBody:
+		s.tooLarge(c)
+		return nil, false
+	}
+	return s.body(c)
 }
 
 // body reads the body of a request; where it is too large or not whole, it has answered so.

@@ -47,6 +47,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	counted.Model(model.Busy, model.Workers())
 	config := server.Config{
 		Extractor: counted.Extractor(extractor),
+		Annotator: extractor,
 		Observe:   counted.Request,
 		Metrics:   counted.Handler(),
 		Version:   version,
