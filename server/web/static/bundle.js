@@ -1,9 +1,10 @@
 // readBundle(bundle, utf16) → [Resource]: the resources of a Bundle as the views take them; utf16 is that of the Note.
 // link(note, resources) ties both together: resource.entities and entity.resources, by where the evidence stands.
 //
-//   Resource { index, type, group, title, details: [string], codings: [{system, code, display}], spans: [{start, end}], labels, confidence,
+//   Resource { index, type, group, title, details: [string], codings: [{system, code, display}], spans: [{start, end, place}], labels, confidence,
 //              request: "POST", entities: [index], resource }         resource is the FHIR resource itself
-// Spans come from the extension derivation-reference, whose offset and length count code points of the decoded text (docs/fhir.md).
+// Spans come from the extension derivation-reference, whose offset and length count code points of the decoded text (docs/fhir.md); place is where
+// in the original that is ("page 2"), where a position beside it says so (docs/attachments.md).
 
 const derivation = 'http://hl7.org/fhir/StructureDefinition/derivation-reference';
 
@@ -29,7 +30,7 @@ export function readBundle(bundle, utf16) {
       title: titleOf(resource, concept),
       details: detailsOf(resource),
       codings: concept?.coding ?? [],
-      spans: extensions.filter((x) => x.url === derivation).map((x) => spanOf(x, utf16)).filter(Boolean),
+      spans: spansOf(extensions, utf16),
       labels: extensions.filter((x) => /[:/]label$/.test(x.url)).map((x) => x.valueString),
       confidence: extensions.find((x) => /confidence$/i.test(x.url))?.valueDecimal,
       request: request?.method ?? '',
@@ -66,10 +67,18 @@ export function mentionsOf(note, resource) {
   return own.length > 0 ? own : all;
 }
 
-function spanOf(extension, utf16) {
-  const part = (name) => extension.extension?.find((x) => x.url === name)?.valueInteger;
-  const [offset, length] = [part('offset'), part('length')];
-  return offset >= 0 && length > 0 ? { start: utf16(offset), end: utf16(offset + length) } : null;
+const partOf = (extension, name, kind) => extension.extension?.find((x) => x.url === name)?.[`value${kind}`];
+
+function spansOf(extensions, utf16) {
+  const places = new Map();
+  for (const position of extensions.filter((x) => /[:/]position$/.test(x.url))) {
+    const page = partOf(position, 'page', 'Integer');
+    places.set(partOf(position, 'offset', 'Integer'), page ? `page ${page}` : partOf(position, 'xpath', 'String'));
+  }
+  return extensions.filter((x) => x.url === derivation)
+    .map((x) => ({ offset: partOf(x, 'offset', 'Integer'), length: partOf(x, 'length', 'Integer') }))
+    .filter(({ offset, length }) => offset >= 0 && length > 0)
+    .map(({ offset, length }) => ({ start: utf16(offset), end: utf16(offset + length), place: places.get(offset) ?? '' }));
 }
 
 const conceptOf = (r) => r.medicationCodeableConcept ?? (r.resourceType === 'FamilyMemberHistory' ? r.condition?.[0]?.code : r.code);
@@ -82,6 +91,9 @@ function titleOf(r, concept) {
   return wordsOf(concept) ?? r.resourceType;
 }
 
+// An element may repeat in one resource type and not in another: Condition.bodySite, Observation.bodySite.
+const each = (element) => (Array.isArray(element) ? element : element === undefined ? [] : [element]);
+
 function detailsOf(r) {
   const code = (c) => c?.coding?.[0]?.code ?? c?.text;
   const list = [];
@@ -90,15 +102,15 @@ function detailsOf(r) {
   };
   if (r.resourceType === 'FamilyMemberHistory') add('', wordsOf(r.relationship));
   add('', value(r));
-  for (const component of r.component ?? []) add(`${wordsOf(component.code) ?? ''} `, value(component));
-  for (const dosage of r.dosage ?? []) add('', dosage.text);
-  for (const site of r.bodySite ?? []) add('', wordsOf(site));
+  for (const component of each(r.component)) add(`${wordsOf(component.code) ?? ''} `, value(component));
+  for (const dosage of each(r.dosage)) add('', dosage.text);
+  for (const site of each(r.bodySite)) add('', wordsOf(site));
   add('', wordsOf(r.severity)?.toLowerCase());
-  for (const reaction of r.reaction ?? []) for (const sign of reaction.manifestation ?? []) add('reaction: ', wordsOf(sign));
+  for (const reaction of each(r.reaction)) for (const sign of each(reaction.manifestation)) add('reaction: ', wordsOf(sign));
   add('onset ', time(r, 'onset') ?? time(r.condition?.[0], 'onset'));
   add('', time(r, 'performed'));
   add('', time(r, 'effective'));
-  if (r.resourceType === 'Device') for (const version of r.version ?? []) if (version.type?.text !== undefined) add(`${version.type.text} `, version.value);
+  if (r.resourceType === 'Device') for (const version of each(r.version)) if (version.type?.text !== undefined) add(`${version.type.text} `, version.value);
   if (r.resourceType === 'Provenance') add('', `${r.target?.length ?? 0} resources`);
   if (r.resourceType !== 'Device') {
     add('', code(r.clinicalStatus));

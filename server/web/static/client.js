@@ -5,7 +5,7 @@
 //   extract(body, signal)  → { bundle: the Bundle's own text in JSON ("" where there is none), outcome: the OperationOutcome or null }
 //
 // Both throw a Refusal { status, title, issues, retryAfter } where the server answers with something else than 200, or not at all (status 0).
-import { parts } from './json-text.js';
+import { member, parts } from './json-text.js';
 
 let token = '';
 
@@ -37,21 +37,16 @@ export async function annotate(body, signal) {
 }
 
 export async function extract(body, signal) {
-  const text = await ask('fhir/DocumentReference/$extract?_outcome=true', body, signal);
+  const parameters = member(await ask('fhir/DocumentReference/$extract?_outcome=true', body, signal), 'parameter');
   let bundle = '';
   let outcome = null;
-  for (const { start, end } of parts(member(text, 'parameter'))) {
-    const parameter = member(text, 'parameter').slice(start, end);
+  for (const { start, end } of parts(parameters)) {
+    const parameter = parameters.slice(start, end);
     const resource = member(parameter, 'resource');
     if (member(parameter, 'name') === '"return"') bundle = resource;
     else outcome = JSON.parse(resource);
   }
   return { bundle, outcome };
-}
-
-function member(json, name) {
-  const part = parts(json).find((p) => p.key === name);
-  return part ? json.slice(part.start, part.end) : '';
 }
 
 async function ask(path, body, signal) {

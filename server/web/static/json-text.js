@@ -70,3 +70,9 @@ export function parts(json) {
   }
   return found;
 }
+
+// member(json, name) → the text of a member's value; "" where there is none.
+export function member(json, name) {
+  const part = parts(json).find((p) => p.key === name);
+  return part ? json.slice(part.start, part.end) : '';
+}

@@ -169,6 +169,7 @@ export class NoteView {
 
   #range({ start, end }) {
     const [from, to] = [this.#at(start), this.#at(Math.max(start, end - 1))];
+    if (!from.node) return null;
     const range = new Range();
     range.setStart(from.node, Math.min(start - from.start, from.node.length));
     range.setEnd(to.node, Math.min(end - to.start, to.node.length));
@@ -179,7 +180,7 @@ export class NoteView {
 const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 function paint(name, ranges) {
-  globalThis.CSS?.highlights?.set(name, new Highlight(...ranges));
+  globalThis.CSS?.highlights?.set(name, new Highlight(...ranges.filter(Boolean)));
 }
 
 function linesOf(text, start, end) {

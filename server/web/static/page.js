@@ -31,7 +31,7 @@ async function read(make, name) {
     const began = performance.now();
     show('result');
     reading.show({ annotation: annotation.value, extraction: extraction.value ?? null, refusal, name });
-    performance.measure('render', { start: began });
+    requestAnimationFrame(() => setTimeout(() => performance.measure('note shown', { start: began })));
     result.querySelector('h2').focus();
   } catch (error) {
     if (error.name === 'AbortError') return;

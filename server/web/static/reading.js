@@ -10,7 +10,7 @@ import { link, mentionsOf, readBundle } from './bundle.js';
 import { DetailsCard } from './details.js';
 import { element } from './dom.js';
 import { Filters } from './filters.js';
-import { indent, parts } from './json-text.js';
+import { indent, member, parts } from './json-text.js';
 import { NoteView } from './note-view.js';
 import { issueList } from './outcome.js';
 import { ResourceList } from './resource-list.js';
@@ -166,7 +166,10 @@ export class Reading {
   #jsonOf() {
     let entries = null;
     return (index) => {
-      entries ??= parts(value(this.#bundle, 'entry')).map((p) => value(value(this.#bundle, 'entry').slice(p.start, p.end), 'resource')).filter((text) => text !== '');
+      if (entries === null) {
+        const list = member(this.#bundle, 'entry');
+        entries = parts(list).map((p) => member(list.slice(p.start, p.end), 'resource')).filter((text) => text !== '');
+      }
       return indent(entries[index] ?? '');
     };
   }
@@ -199,12 +202,6 @@ export class Reading {
     const button = (pane, title) => element('button', { type: 'button', 'data-pane': pane, onclick: () => { this.#root.dataset.pane = pane; } }, title);
     return element('div', { class: 'panes', role: 'group', 'aria-label': 'What to show' }, button('note', 'Note'), button('result', 'Resources'));
   }
-}
-
-// The text of a member of a JSON object.
-function value(json, member) {
-  const part = parts(json).find((p) => p.key === member);
-  return part ? json.slice(part.start, part.end) : '';
 }
 
 // The clipboard is there on https and on this machine; elsewhere a selection is copied.

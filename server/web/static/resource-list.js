@@ -102,7 +102,7 @@ export class ResourceList {
   #more(resource) {
     const { note, jsonOf } = this.#shown;
     const place = (span) => element('li', {}, element('button', { type: 'button', class: 'link', onclick: () => this.#calls.onSpan(span) },
-      note.text.slice(span.start, span.end).replace(/\s+/g, ' ')));
+      note.text.slice(span.start, span.end).replace(/\s+/g, ' ')), span.place !== '' && element('small', {}, ` ${span.place}`));
     return [
       resource.codings.length > 0 && element('ul', { class: 'codings' }, ...resource.codings.map((c) => element('li', {},
         element('span', { class: 'system' }, systemName(c.system ?? '')), ' ', element('code', {}, c.code ?? ''), ' ', c.display ?? ''))),

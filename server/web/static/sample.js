@@ -6,9 +6,10 @@ Date of visit: 03/14/2024
 
 CHIEF COMPLAINT: Fever and productive cough.
 
-HISTORY OF PRESENT ILLNESS: Ms. Example is a 58-year-old woman with three days
-of fever, productive cough and severe fatigue. She denies chest pain and
-hemoptysis. She had an appendectomy in 2011.
+HISTORY OF PRESENT ILLNESS: Ms. Example is a 58-year-old woman
+with three days of fever, productive cough and severe fatigue.
+She denies chest pain and hemoptysis. She had an appendectomy
+in 2011.
 
 ALLERGIES: Penicillin (hives).
 
@@ -22,16 +23,18 @@ MEDICATIONS:
 2. Metformin 1000 mg by mouth twice daily with meals.
 3. Acetaminophen 650 mg PO q6h PRN fever.
 
-FAMILY HISTORY: Mother with breast cancer at 52. No family history of colon cancer.
+FAMILY HISTORY: Mother with breast cancer at 52.
 
-PHYSICAL EXAMINATION on 03/14/2024: BP 142/88 mmHg, heart rate 102,
-temperature 38.6 C, SpO2 93% on room air. There are crackles at the right base.
+PHYSICAL EXAMINATION:
+Vital signs on 03/14/2024: BP 142/88 mmHg, heart rate 102,
+temperature 38.6 C, SpO2 93% on room air. There are crackles
+at the right base.
 
 DATA: WBC 14.2, CRP 118 mg/L. Chest x-ray: right lower lobe opacity.
 
 ASSESSMENT AND PLAN:
-1. Possible pneumonia: levofloxacin 750 mg IV daily. If fever recurs, start
-   vancomycin 1 g IV every 12 hours.
+1. Possible pneumonia: levofloxacin 750 mg IV daily. If fever
+   recurs, start vancomycin 1 g IV every 12 hours.
 2. Pulmonary embolism was ruled out by CT angiography.
 3. Diabetes: hold metformin.
 `;
