@@ -81,6 +81,25 @@ test('the card says why', async () => {
   assert.match(await page.locator('.resource:has(:focus) .json').innerText(), /"resourceType": "MedicationStatement"/);
 });
 
+test('mentions that nest and cross are all there', async () => {
+  const text = 'acute right lower lobe pneumonia with sepsis.';
+  const found = (label, words) => ({ label, start: text.indexOf(words), end: text.indexOf(words) + words.length, text: words, score: 0.9, group: 0 });
+  const annotation = { text, entities: [found('Disease_disorder', 'acute right lower lobe pneumonia'), found('Biological_structure', 'right lower lobe'), found('Disease_disorder', 'pneumonia with sepsis')], relations: [], groups: [] };
+  const answer = (value) => (route) => route.fulfill({ contentType: 'application/fhir+json', body: JSON.stringify(value) });
+  await start({ answers: { annotate: answer(annotation), extract: answer({ resourceType: 'Parameters' }) } });
+  await paste(page, text);
+  assert.equal(await shown(), text);
+  const labels = [];
+  await page.locator('.entity').first().focus();
+  for (let i = 0; i < 3; i++) {
+    labels.push(await page.evaluate(() => document.activeElement.getAttribute('aria-label')));
+    await page.keyboard.press('ArrowRight');
+  }
+  assert.deepEqual(labels, ['acute right lower lobe pneumonia, Disease disorder, score 0.90', 'right lower lobe, Biological structure, score 0.90', 'pneumonia with sepsis, Disease disorder, score 0.90']);
+  assert.match(await page.locator('.card').innerText(), /Overlaps\s+acute right lower lobe pneumonia/);
+  assert.deepEqual(await page.locator('.entity.lit').allTextContents(), ['pneumonia', ' with sepsis']);
+});
+
 test('the keyboard alone is enough', async () => {
   await start();
   await page.focus('#text');

@@ -86,6 +86,8 @@ function content(note, resources, entity, open, calls) {
   const related = (list) => joined(list.map(({ kind, entity: index }) => element('span', {}, go(index, quote(note.entities[index])), element('small', {}, ` ${relation(kind, note.entities[index])}`))), ', ');
   if (entity.modifiers.length > 0) row('With', ...related(entity.modifiers));
   if (entity.modifies.length > 0) row('Says more of', ...related(entity.modifies));
+  const around = note.entities.filter((e) => e.index !== entity.index && e.start < entity.end && e.end > entity.start);
+  if (around.length > 0) row('Overlaps', ...joined(around.map((e) => element('span', {}, go(e.index, quote(e)), element('small', {}, ` ${e.name.toLowerCase()}`))), ', '));
   if (entity.section?.title) row('Section', entity.section.title);
   if (entity.same.length > 0) row('Also named', `${entity.same.length} more ${entity.same.length === 1 ? 'time' : 'times'}`);
   const made = entity.resources.map((index) => resources[index]);
