@@ -229,12 +229,14 @@ test('a file is opened with the button, too', async () => {
 test('what is refused is said plainly', async () => {
   await start();
   await page.click('#read');
-  assert.match(await page.locator('#message').innerText(), /There is no text yet/);
+  assert.equal(await page.locator('#message').innerText(), 'This cannot be read\nerror\nThere is no text yet: paste a note, open a file, or try the sample.');
   await drop(page, 'scan.pdf', 'application/pdf', await fixture('attachments/scanned.pdf'));
   await page.locator('#message', { hasText: 'no text layer' }).waitFor({ timeout: 60_000 });
   assert.match(await page.locator('#message').innerText(), /This cannot be read[\s\S]*no text layer/);
   await drop(page, 'a.json', 'application/json', Buffer.from('{"resourceType":"Patient"}'));
   await page.locator('#message', { hasText: 'found Patient' }).waitFor();
+  await drop(page, 'long.txt', 'text/plain', Buffer.alloc(9 << 20, 'Has asthma. '));
+  await page.locator('#message', { hasText: 'the body is larger than 10485760 bytes' }).waitFor();
 });
 
 test('a note that speaks no more is shown, and why it makes no resources', async () => {

@@ -65,9 +65,11 @@ function refused(error, again) {
       : ['The page failed', [{ severity: 'error', diagnostics: String(error) }]];
   const later = error.status === 429 || error.status === 503 || error.status === 0;
   const when = error.retryAfter ? ` It asks to wait for ${error.retryAfter} s.` : '';
-  message.replaceChildren(element('h2', {}, title), issueList(issues),
-    later && element('p', { class: 'actions' }, element('button', { type: 'button', class: 'primary', onclick: again }, 'Try again'), when));
+  const said = [element('h2', {}, title), issueList(issues)];
+  if (later) said.push(element('p', { class: 'actions' }, element('button', { type: 'button', class: 'primary', onclick: again }, 'Try again'), when));
+  message.replaceChildren(...said);
   message.hidden = false;
+  message.scrollIntoView({ block: 'nearest' });
 }
 
 function readText() {

@@ -4,7 +4,7 @@
 //   reading.show({ annotation, extraction, refusal, name })
 //
 // annotation is an annotate object; extraction { bundle, outcome } the answer of client.js, or null with a refusal (a Refusal of client.js) where
-// there is none; name says what is shown ("discharge.pdf"). It may be shown anew at any time.
+// there is none; name says what is shown ("discharge.pdf"). It may be shown anew at any time. One stands on a page: its tabs have ids.
 import { describe, readAnnotation } from './annotation.js';
 import { link, mentionsOf, readBundle } from './bundle.js';
 import { DetailsCard } from './details.js';
