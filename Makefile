@@ -112,6 +112,14 @@ test-integration: build ## pass the tests beside a real HAPI FHIR server and a r
 	@partners/hapi/run.sh --build-only $(CACHE)
 	CHARTHAND_INTEGRATION=1 go test ./cmd/charthand -run 'HAPI|NATS' -count 1 -timeout 20m
 
+.PHONY: test-browser
+test-browser: build ## pass the tests of the page in Chromium (needs Node.js 20.19 or newer; installs Debian's chromium if it is not there, and two npm packages)
+	@partners/browser/run.sh
+
+.PHONY: screenshots
+screenshots: build ## make the pictures of docs/images anew
+	@partners/browser/run.sh --screenshots
+
 .PHONY: soak
 soak: build ## 500 notes beside a real HAPI FHIR server while charthand is killed 20 times, and two workers compared with one (about five minutes)
 	@partners/hapi/run.sh --build-only $(CACHE)

@@ -5,6 +5,7 @@ package extract
 import (
 	"context"
 	"errors"
+	"time"
 
 	"charthand/fhir"
 	"charthand/mapping"
@@ -48,17 +49,8 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (_ *Re
 			return e.withdraw(ctx, document, prior, skipped)
 		}
 	}
-	reading, endReading := tracing.Begin(ctx, "read attachment")
-	attachment, text, remarks, err := e.read(reading, document)
-	endReading(err, tracing.Format.String(text.Format.String()), tracing.Characters.Int(text.CodePoints()))
+	attachment, annotated, remarks, err := e.readAndUnderstand(ctx, document)
 	if err != nil {
-		return nil, err
-	}
-	annotated := nlp.NewDocument(text, document.Date)
-	if err := e.Pipeline.Annotate(ctx, annotated); err != nil {
-		if language := new(nlp.LanguageError); errors.As(err, &language) {
-			return nil, fhir.Refuse(fhir.CodeNotSupported, document.Path+"."+attachment.Path, "skipped: "+language.Error())
-		}
 		return nil, err
 	}
 	if document.Subject == nil && !document.SubjectNamed && e.Subject != nil {
@@ -77,7 +69,47 @@ func (e *Extractor) Extract(ctx context.Context, document *fhir.Document) (_ *Re
 	for _, entity := range annotated.Entities {
 		found[entity.Label]++
 	}
-	return &Result{made, text.CodePoints(), found}, nil
+	return &Result{made, annotated.Text.CodePoints(), found}, nil
+}
+
+// Annotate gives what is found in a document, whatever its life says of it: what Extract makes resources of. A *fhir.Fault says that the
+// document cannot be read, and why.
+func (e *Extractor) Annotate(ctx context.Context, document *fhir.Document) (*nlp.Document, error) {
+	_, annotated, _, err := e.readAndUnderstand(ctx, document)
+	return annotated, err
+}
+
+// AnnotateText gives what is found in a text, as Annotate does.
+func (e *Extractor) AnnotateText(ctx context.Context, text string) (*nlp.Document, error) {
+	read := note.NewText(text)
+	if read.CodePoints() > note.MaxCharacters {
+		return nil, fhir.Refuse(fhir.CodeTooLong, "text", note.ErrTooLong.Error())
+	}
+	return e.understand(ctx, nlp.NewDocument(read, time.Time{}), "text")
+}
+
+// readAndUnderstand reads the best attachment and runs the pipeline; the remarks say what was odd about the attachments.
+func (e *Extractor) readAndUnderstand(ctx context.Context, document *fhir.Document) (fhir.Attachment, *nlp.Document, []fhir.Issue, error) {
+	reading, end := tracing.Begin(ctx, "read attachment")
+	attachment, text, remarks, err := e.read(reading, document)
+	end(err, tracing.Format.String(text.Format.String()), tracing.Characters.Int(text.CodePoints()))
+	if err != nil {
+		return attachment, nil, nil, err
+	}
+	annotated, err := e.understand(ctx, nlp.NewDocument(text, document.Date), document.Path+"."+attachment.Path)
+	return attachment, annotated, remarks, err
+}
+
+// understand runs the pipeline; path says where the text was read. A text in another language is refused.
+func (e *Extractor) understand(ctx context.Context, annotated *nlp.Document, path string) (*nlp.Document, error) {
+	err := e.Pipeline.Annotate(ctx, annotated)
+	if language := new(nlp.LanguageError); errors.As(err, &language) {
+		err = fhir.Refuse(fhir.CodeNotSupported, path, "skipped: "+language.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return annotated, nil
 }
 
 // withdraw takes back what was written earlier of a document that speaks no more; where that is nothing, or another document speaks for

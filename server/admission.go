@@ -154,6 +154,6 @@ func (s *Server) audit(c *gin.Context, began time.Time) {
 }
 
 // guarded are the routes that callers have to be let in to.
-var guarded = map[string]bool{extractRoute: true, serviceRoute: true, feedbackRoute: true}
+var guarded = map[string]bool{extractRoute: true, annotateRoute: true, serviceRoute: true, feedbackRoute: true}
 
 const extractRoute = "/fhir/DocumentReference/$extract"

@@ -3,9 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"io"
-	"mime"
-	"net/http"
 	"strings"
 	"time"
 
@@ -17,100 +14,10 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// fhirJSON is the media type of FHIR resources in JSON (FHIR R4, section 3.1.0.1.11).
-const fhirJSON = "application/fhir+json"
-
-// extract is POST /fhir/DocumentReference/$extract. A place among the requests is held from here to the answer, one among
-// the extractions only while a processor works: neither a slow sender nor a slow reader keeps others waiting.
+// extract is POST /fhir/DocumentReference/$extract.
 func (s *Server) extract(c *gin.Context) {
-	if !enter(s.requests) {
-		s.busy(c)
-		return
-	}
-	defer leave(s.requests)
-	if !s.gate.arrive() {
-		s.busy(c)
-		return
-	}
-	defer func() {
-		if c.Writer.Status() != http.StatusTooManyRequests {
-			s.gate.leave()
-		}
-	}()
-	if !acceptsJSON(c.GetHeader("Content-Type"), true) {
-		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be "+fhirJSON)
-		return
-	}
-	if coding := c.GetHeader("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		s.fail(c, http.StatusUnsupportedMediaType, fhir.CodeNotSupported, "the body has to be as it is, not compressed")
-		return
-	}
-	if !acceptsJSON(c.GetHeader("Accept"), false) {
-		s.fail(c, http.StatusNotAcceptable, fhir.CodeNotSupported, "the answer can only be "+fhirJSON)
-		return
-	}
-	if c.Request.ContentLength > s.config.MaxBody {
-		s.tooLarge(c)
-		return
-	}
-	body, whole := s.body(c)
-	if !whole {
-		return
-	}
-	answer, err := s.work(c, body)
-	switch {
-	case errors.Is(err, errBusy):
-		s.busy(c)
-		return
-	case err != nil:
-		s.refuse(c, err)
-		return
-	}
-	// Not every writer knows deadlines; those of a real connection do.
-	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTimeout))
-	c.Data(http.StatusOK, fhirJSON, answer)
+	s.answerWith(c, fhirJSON, func(body []byte) ([]byte, error) { return s.work(c, body) })
 }
-
-// body reads the body of a request; where it is too large or not whole, it has answered so.
-func (s *Server) body(c *gin.Context) (body []byte, whole bool) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.config.MaxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		s.tooLarge(c)
-	case err != nil:
-		s.fail(c, http.StatusBadRequest, fhir.CodeStructure, "the body did not arrive whole")
-	}
-	return body, err == nil
-}
-
-// enter takes a place if one is free at once.
-func enter(places chan struct{}) bool {
-	select {
-	case places <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func leave(places chan struct{}) { <-places }
-
-// errBusy says that no place among the extractions is free.
-var errBusy = errors.New("no place is free")
-
-// read finds the documents of a body, in a place among the extractions.
-func (s *Server) read(body []byte) ([]*fhir.Document, error) {
-	if !enter(s.extractions) {
-		s.gate.overflow()
-		return nil, errBusy
-	}
-	defer leave(s.extractions)
-	return fhir.ReadDocuments(body)
-}
-
-// fetchTime is how long the fetches of one request may take together.
-const fetchTime = time.Minute
 
 // work turns a body into an answer. It holds a place among the extractions while a processor works, not while attachments are fetched.
 func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
@@ -201,15 +108,6 @@ func (s *Server) outcomes(ctx context.Context, documents []*fhir.Document) ([]by
 	return fhir.Encode(all)
 }
 
-// fetches is what the documents of one request share: the time for their fetches, and that the first finds a place at once or not at all,
-// while the others wait for theirs.
-type fetches struct {
-	left    time.Duration
-	entered bool
-}
-
-func (s *Server) fetches() *fetches { return &fetches{left: fetchTime} }
-
 // extractOne fetches and extracts one document, and logs in counts what came of it: nothing of the note.
 func (s *Server) extractOne(ctx context.Context, f *fetches, document *fhir.Document) (*extract.Result, error) {
 	begun := time.Now()
@@ -234,28 +132,6 @@ func (s *Server) extractOne(ctx context.Context, f *fetches, document *fhir.Docu
 	return result, err
 }
 
-// place takes a place among the extractions for the next document of a request; reading has to be called when the model begins with it.
-func (s *Server) place(ctx context.Context, f *fetches) (reading func(), err error) {
-	if f.entered {
-		select {
-		case s.extractions <- struct{}{}:
-			return s.gate.join(), nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	if !enter(s.extractions) {
-		s.gate.overflow()
-		return nil, errBusy
-	}
-	reading, f.entered = s.gate.enter()
-	if !f.entered {
-		leave(s.extractions)
-		return nil, errBusy
-	}
-	return reading, nil
-}
-
 // wantsOutcome reports whether a request prefers an OperationOutcome to the Bundle (FHIR R4, section 3.1.0.1.11.2).
 func wantsOutcome(prefer []string) bool {
 	for _, header := range prefer {
@@ -266,30 +142,6 @@ func wantsOutcome(prefer []string) bool {
 					return true
 				}
 			}
-		}
-	}
-	return false
-}
-
-// acceptsJSON reports whether a Content-Type or an Accept header allows FHIR in JSON. Without a header it is allowed; in
-// Accept a wildcard allows it too.
-func acceptsJSON(header string, single bool) bool {
-	if strings.TrimSpace(header) == "" {
-		return true
-	}
-	for part := range strings.SplitSeq(header, ",") {
-		mediaType, parameters, err := mime.ParseMediaType(part)
-		if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-			continue
-		}
-		if charset := strings.ToLower(parameters["charset"]); single && charset != "" && charset != "utf-8" && charset != "utf8" {
-			return false
-		}
-		switch mediaType {
-		case fhirJSON, "application/json", "application/json+fhir", "text/json":
-			return true
-		case "*/*", "application/*":
-			return !single
 		}
 	}
 	return false

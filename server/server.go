@@ -33,6 +33,8 @@ type Extractor interface {
 // Config is what a Server needs. Extractor is required; zero values take the defaults.
 type Config struct {
 	Extractor Extractor
+	// Annotator answers POST /api/annotate, which the page at / asks; nil where there is neither.
+	Annotator Annotator
 	// Version is charthand's own, for the CapabilityStatement.
 	Version string
 	// MaxBody bounds a request's body, in bytes: 10 MB by default.
@@ -150,6 +152,11 @@ func New(config Config) (*Server, error) {
 	router.POST(extractRoute, s.admit("DocumentReference", "r"), s.extract)
 	router.GET("/fhir/metadata", s.metadata)
 	router.GET("/fhir/OperationDefinition/:id", s.definition)
+	if config.Annotator != nil {
+		if err := s.page(router); err != nil {
+			return nil, err
+		}
+	}
 	if config.Hooks != nil {
 		router.PUT("/hooks/:name/:type/:id", s.hook)
 		router.POST("/hooks/:name", s.hook)

@@ -55,6 +55,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	counted.Model(model)
 	config := server.Config{
 		Extractor: counted.Extractor(extractor),
+		Annotator: extractor,
 		Observe:   counted.Request,
 		Metrics:   counted.Handler(),
 		Version:   version,

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -14,6 +15,9 @@ import (
 	"time"
 
 	"charthand/fixtures"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // address waits for the line in which a server says where it serves, and gives its URL.
@@ -122,6 +126,41 @@ func TestServeUnderLoad(t *testing.T) {
 	for a := range answers {
 		if !maps.Equal(facts(t, a.bundle), alone[a.name]) {
 			t.Errorf("beside others %s gives other facts than alone", a.name)
+		}
+	}
+}
+
+// The server's annotate object is the command's, of a text and of a document.
+func TestServeAnnotates(t *testing.T) {
+	url := served(t)
+	const name = "consult-neurology-umlaut"
+	line, err := json.Marshal(map[string]string{"id": name, "text": fixtures.Note(t, name)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		flag  string
+		input []byte
+	}{{"--ndjson", line}, {"--document", fixtures.Document(t, name)}} {
+		var printed bytes.Buffer
+		if code := run(t.Context(), []string{"annotate", test.flag, "-"}, streams{bytes.NewReader(test.input), &printed, io.Discard}); code != exitDone {
+			t.Fatalf("%s: exit %d", test.flag, code)
+		}
+		response, err := http.Post(url+"/api/annotate", "application/json", bytes.NewReader(test.input))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %v", test.flag, response.StatusCode, err)
+		}
+		var want, got any
+		if err := errors.Join(json.Unmarshal(printed.Bytes(), &want), json.Unmarshal(answered, &got)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-5)); diff != "" {
+			t.Errorf("%s: %s", test.flag, diff)
 		}
 	}
 }
