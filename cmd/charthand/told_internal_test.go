@@ -87,7 +87,7 @@ func ofNotes(text string) (found []string) {
 
 // scraped adds a server's metrics to what was told.
 func scraped(url string) {
-	answer, err := http.Get(url + "/metrics") //nolint:noctx // a server of the tests
+	answer, err := http.Get(url + "/metrics") // a server of the tests
 	if err != nil {
 		return // it asks for a key, or has ended
 	}
