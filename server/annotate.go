@@ -52,13 +52,12 @@ func (s *Server) annotateBody(c *gin.Context, body []byte) ([]byte, error) {
 
 // annotateIn annotates in a place among the extractions.
 func (s *Server) annotateIn(ctx context.Context, id string, annotate func(context.Context) (*nlp.Document, error)) ([]byte, error) {
-	reading, err := s.place(ctx, s.fetches())
+	begun, done, err := s.place(ctx, s.fetches())
 	if err != nil {
 		return nil, err
 	}
-	defer leave(s.extractions)
-	defer reading()
-	annotated, err := annotate(nlp.OnReading(ctx, reading))
+	defer done()
+	annotated, err := annotate(nlp.OnReading(ctx, begun))
 	if err != nil {
 		return nil, err
 	}

@@ -110,18 +110,17 @@ func (s *Server) outcomes(ctx context.Context, documents []*fhir.Document) ([]by
 
 // extractOne fetches and extracts one document, and logs in counts what came of it: nothing of the note.
 func (s *Server) extractOne(ctx context.Context, f *fetches, document *fhir.Document) (*extract.Result, error) {
-	begun := time.Now()
+	fetching := time.Now()
 	limited, cancel := context.WithTimeout(ctx, f.left)
 	document = s.config.Extractor.Fetch(limited, document)
 	cancel()
-	f.left = max(0, f.left-time.Since(begun))
-	reading, err := s.place(ctx, f)
+	f.left = max(0, f.left-time.Since(fetching))
+	begun, done, err := s.place(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	defer leave(s.extractions)
-	defer reading()
-	result, err := s.config.Extractor.Extract(nlp.OnReading(ctx, reading), document)
+	defer done()
+	result, err := s.config.Extractor.Extract(nlp.OnReading(ctx, begun), document)
 	var fault *fhir.Fault
 	switch {
 	case errors.As(err, &fault):

@@ -9,13 +9,14 @@ import (
 
 // gate decides who is let in to the model. As long as the places for extractions suffice, everybody is: a burst waits, and is answered in the order in
 // which it came. Once they have not sufficed, the server is overloaded, and whoever waits behind others would wait for nothing but more of them: then a
-// request is let in only while next to nobody waits for the model, so that what is let in takes hardly longer than alone, and the model is busy all the
-// same. That ends when no more requests come than can be answered.
+// request is let in only while next to nobody waits for the model, and no more are inside than there are processors, so that what is let in takes hardly
+// longer than alone, and the model is busy all the same. That ends when no more requests come than can be answered.
 type gate struct {
-	few int // how many may wait while overloaded
+	few, most int // how many may wait, and be inside, while overloaded
 
 	mutex      sync.Mutex
 	waiting    int // extractions that the model has not begun with
+	inside     int // those that are not over
 	overloaded bool
 	refused    int // since the overload began
 	// In the span of time that began at since: how many requests came, and how many were answered.
@@ -33,7 +34,10 @@ const (
 )
 
 // newGate makes a gate: a text that waits is the next to be read, and with many processors several are read at once.
-func newGate() *gate { return &gate{few: max(1, runtime.GOMAXPROCS(0)/4)} }
+func newGate() *gate {
+	processors := runtime.GOMAXPROCS(0)
+	return &gate{few: max(1, processors/4), most: max(2, processors)}
+}
 
 // arrive counts a request, and reports whether it may go on.
 func (g *gate) arrive() bool {
@@ -46,7 +50,7 @@ func (g *gate) arrive() bool {
 	return g.open()
 }
 
-func (g *gate) open() bool { return !g.overloaded || g.waiting < g.few }
+func (g *gate) open() bool { return !g.overloaded || g.waiting < g.few && g.inside < g.most }
 
 // judge ends a span, and the overload where it is over.
 func (g *gate) judge(now time.Time) {
@@ -71,30 +75,55 @@ func (g *gate) overflow() {
 	}
 }
 
-// enter lets an extraction wait for the model, if one more may; begun has to be called when the wait is over, and may be called again.
-func (g *gate) enter() (begun func(), entered bool) {
+// enter lets an extraction in, if one more may, and gives its visit; nil if not.
+func (g *gate) enter() *visit {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	if !g.open() {
-		return nil, false
+		return nil
 	}
-	return g.wait(), true
+	return g.in()
 }
 
 // join is enter for what cannot be refused any more.
-func (g *gate) join() (begun func()) {
+func (g *gate) join() *visit {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	return g.wait()
+	return g.in()
 }
 
-func (g *gate) wait() (begun func()) {
+func (g *gate) in() *visit {
 	g.waiting++
-	return sync.OnceFunc(func() {
-		g.mutex.Lock()
-		defer g.mutex.Unlock()
-		g.waiting--
-	})
+	g.inside++
+	return &visit{gate: g, waits: true}
+}
+
+// visit is an extraction inside the gate.
+type visit struct {
+	gate  *gate
+	waits bool
+}
+
+// begin says that the model begins with it; it may be called again.
+func (v *visit) begin() {
+	v.gate.mutex.Lock()
+	defer v.gate.mutex.Unlock()
+	v.begun()
+}
+
+// end says that it is over.
+func (v *visit) end() {
+	v.gate.mutex.Lock()
+	defer v.gate.mutex.Unlock()
+	v.begun()
+	v.gate.inside--
+}
+
+func (v *visit) begun() {
+	if v.waits {
+		v.waits = false
+		v.gate.waiting--
+	}
 }
 
 // leave counts an answer, whatever it says but to come again.

@@ -122,26 +122,31 @@ type fetches struct {
 
 func (s *Server) fetches() *fetches { return &fetches{left: fetchTime} }
 
-// place takes a place among the extractions for the next document of a request; reading has to be called when the model begins with it.
-func (s *Server) place(ctx context.Context, f *fetches) (reading func(), err error) {
+// place takes a place among the extractions for the next document of a request. begun has to be called when the model begins with it, and may be
+// called again; done when it is over.
+func (s *Server) place(ctx context.Context, f *fetches) (begun, done func(), err error) {
+	enters := s.gate.enter
 	if f.entered {
 		select {
 		case s.extractions <- struct{}{}:
-			return s.gate.join(), nil
+			enters = s.gate.join
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
-	}
-	if !enter(s.extractions) {
+	} else if !enter(s.extractions) {
 		s.gate.overflow()
-		return nil, errBusy
+		return nil, nil, errBusy
 	}
-	reading, f.entered = s.gate.enter()
-	if !f.entered {
+	visit := enters()
+	if visit == nil {
 		leave(s.extractions)
-		return nil, errBusy
+		return nil, nil, errBusy
 	}
-	return reading, nil
+	f.entered = true
+	return visit.begin, func() {
+		visit.end()
+		leave(s.extractions)
+	}, nil
 }
 
 // acceptsJSON reports whether a Content-Type or an Accept header allows FHIR in JSON. Without a header it is allowed; in
