@@ -73,15 +73,9 @@ func (in *settings) record(ctx context.Context, config *server.Config, counted *
 	}
 	recorder := access.NewRecorder(access.RecorderConfig{Server: to, Logger: config.Logger, Observe: func(ending access.Ending) { counted.Audit(string(ending)) }})
 	config.Audit = recorder.Record
-	recording, end := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		recorder.Run(recording)
-	}()
+	end := inBackground(ctx, recorder.Run)
 	return func() {
 		end()
-		<-done
 		closing()
 	}, nil
 }

@@ -44,7 +44,10 @@ func flags() (names, variables []string) {
 
 // foreignFlags are those of other programs that the pages mention.
 var foreignFlags = []string{
-	"data-binary", // curl
+	"data-binary",                     // curl
+	"now",                             // systemctl
+	"from-file", "filename", "detach", // kubectl, docker
+	"check", // sha256sum
 }
 
 // TestFlagsDocumented: every flag is in the pages, and every one there exists.
@@ -96,11 +99,14 @@ func TestSettingsDocumented(t *testing.T) {
 // buildVariables are read by what builds and tests charthand.
 var buildVariables = []string{"CHARTHAND_DATA", "CHARTHAND_LIBTOKENIZERS", "CHARTHAND_LIBONNXRUNTIME"}
 
+// foreignVariables are set by Kubernetes for a Service called charthand; the pages say how to keep them away.
+var foreignVariables = []string{"CHARTHAND_PORT", "CHARTHAND_SERVICE_HOST"}
+
 // TestVariablesDocumented: every environment variable is in the pages, and every one there exists.
 func TestVariablesDocumented(t *testing.T) {
 	known := map[string]bool{}
 	_, exist := flags()
-	for _, name := range slices.Concat(exist, otherVariables, buildVariables) {
+	for _, name := range slices.Concat(exist, otherVariables, buildVariables, foreignVariables) {
 		known[name] = true
 	}
 	documented := map[string]bool{}

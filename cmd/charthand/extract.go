@@ -35,19 +35,12 @@ type extractCommand struct {
 // Run implements the command.
 func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 	r := &extraction{streams: s, outDir: c.OutDir, taken: map[string]bool{}, written: mapping.Counts{}, left: map[string]int{}}
-	model, recognizer, err := c.load()
+	o, err := c.modelFlags.openWith(c.siteFlags, c.folderFlag)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	reader := newPDFReader()
-	defer reader.Close()
-	in, closing, err := c.siteFlags.open(c.folderFlag)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	if r.extractor, err = newExtractor(s, model, recognizer, reader, c.languageFlag, in); err != nil {
+	defer o.close()
+	if r.extractor, err = newExtractor(s, o, c.languageFlag); err != nil {
 		return err
 	}
 	if c.Subject != "" {

@@ -33,24 +33,18 @@ func (c *interopCommand) Help() string {
 
 // Run implements the command.
 func (c *interopCommand) Run(ctx context.Context, s streams) error {
-	model, recognizer, err := c.load()
+	o, err := c.modelFlags.openWith(c.siteFlags, c.folderFlag)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	reader := newPDFReader()
-	defer reader.Close()
-	in, closing, err := c.siteFlags.open(c.folderFlag)
-	if err != nil {
-		return err
-	}
-	defer closing()
+	defer o.close()
+	in := o.in
 	if in.FHIRBase == "" {
 		return usageError{errors.New("--fhir-base: which server?")}
 	}
 	run := interop.NewRun()
 	in.software = version + "+interop." + run // the Device of the run, which it removes, is not that of others
-	extractor, err := newExtractor(s, model, recognizer, reader, languageFlag{}, in)
+	extractor, err := newExtractor(s, o, languageFlag{})
 	if err != nil {
 		return err
 	}

@@ -29,19 +29,13 @@ type serveCommand struct {
 
 // Run implements the command.
 func (c *serveCommand) Run(ctx context.Context, s streams) error {
-	model, recognizer, err := c.load()
+	o, err := c.modelFlags.openWith(c.siteFlags, c.folderFlag)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	reader := newPDFReader()
-	defer reader.Close()
-	in, closing, err := c.siteFlags.open(c.folderFlag)
-	if err != nil {
-		return err
-	}
-	defer closing()
-	extractor, err := newExtractor(s, model, recognizer, reader, c.languageFlag, in)
+	defer o.close()
+	in := o.in
+	extractor, err := newExtractor(s, o, c.languageFlag)
 	if err != nil {
 		return err
 	}
@@ -51,8 +45,8 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		return usageError{err}
 	}
 	defer stopTraces()
-	counted := metrics.New(version, model.Settings.Name)
-	counted.Model(model)
+	counted := metrics.New(version, o.model.Settings.Name)
+	counted.Model(o.model)
 	config := server.Config{
 		Extractor: counted.Extractor(extractor),
 		Annotator: extractor,
@@ -101,16 +95,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 		return usageError{err}
 	}
 	// The first PDF need not wait until PDFium is compiled. Where that fails, the first PDF says so.
-	preparing, stop := context.WithCancel(ctx)
-	prepared := make(chan struct{})
-	go func() {
-		defer close(prepared)
-		_ = reader.Prepare(preparing)
-	}()
-	defer func() {
-		stop()
-		<-prepared
-	}()
+	defer inBackground(ctx, func(ctx context.Context) { _ = o.reader.Prepare(ctx) })()
 	fmt.Fprintf(s.err, "charthand %s serves on %s://%s; stop it with Ctrl-C\n", version, scheme, listener.Addr())
 	return service.Run(ctx, listener)
 }
@@ -139,14 +124,5 @@ func (c *serveCommand) beside(ctx context.Context, in *settings, extractor besid
 	}
 	counted.Queue(b.queue.Depth)
 	config.Hooks, config.Ready = b.hooks(hookSecret), b.queue.Writable
-	working, end := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		b.run(working)
-	}()
-	return func() {
-		end()
-		<-done
-	}, nil
+	return inBackground(ctx, b.run), nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -68,8 +69,53 @@ func newPDFReader() *pdf.Reader {
 	return pdf.New(folder)
 }
 
+// opened is what the commands that extract work with.
+type opened struct {
+	model      *onnx.Model
+	recognizer *nlp.Recognizer
+	reader     *pdf.Reader
+	in         *settings
+
+	closing func() // of the settings
+}
+
+// openWith opens the model, what reads PDF, and the site's settings with what they name.
+func (f modelFlags) openWith(site siteFlags, codes folderFlag) (*opened, error) {
+	model, recognizer, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	in, closing, err := site.open(codes)
+	if err != nil {
+		model.Close()
+		return nil, err
+	}
+	return &opened{model, recognizer, newPDFReader(), in, closing}, nil
+}
+
+func (o *opened) close() {
+	o.closing()
+	o.reader.Close()
+	o.model.Close()
+}
+
+// inBackground runs something until it is stopped; stop waits for its end. It outlives the context: what has begun when a signal comes is finished in order.
+func inBackground(ctx context.Context, run func(context.Context)) (stop func()) {
+	inner, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(inner)
+	}()
+	return func() {
+		end()
+		<-done
+	}
+}
+
 // newExtractor wires the line from document to Bundle. What the rules do not know of the model is said on standard error.
-func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, reader *pdf.Reader, language languageFlag, in *settings) (*extract.Extractor, error) {
+func newExtractor(s streams, o *opened, language languageFlag) (*extract.Extractor, error) {
+	model, in := o.model, o.in
 	types, _ := labelSchema(model.Labels)
 	mapper, err := mapping.New(mapping.Config{
 		Rules:     in.Mapping,
@@ -89,14 +135,14 @@ func newExtractor(s streams, model *onnx.Model, recognizer *nlp.Recognizer, read
 	case unknown != "":
 		fmt.Fprintf(s.err, "charthand: warning: the rules do not know these labels of the model: %s; they are counted, not written\n", unknown)
 	}
-	stages, err := understanding(recognizer)
+	stages, err := understanding(o.recognizer)
 	if err != nil {
 		return nil, err
 	}
 	return &extract.Extractor{
 		Pipeline: in.withCodes(append(nlp.Pipeline{nlp.CheckLanguage{Model: model.Settings.Language, Anyway: language.AnyLanguage}}, stages...)),
 		Mapper:   mapper,
-		Decoder:  note.Decoder{PDF: reader},
+		Decoder:  note.Decoder{PDF: o.reader},
 		Fetcher:  in.fetcher,
 	}, nil
 }
