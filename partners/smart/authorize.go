@@ -52,7 +52,13 @@ func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	http.Redirect(w, r, with(app, "iss", baseOf(r), "launch", name), http.StatusFound)
+	send(w, with(app, "iss", baseOf(r), "launch", name))
+}
+
+// send sends the browser to an address of a registered app.
+func send(w http.ResponseWriter, address string) {
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // with adds parameters to an address, in pairs of name and value; those without a value are left out.
@@ -98,7 +104,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		challenge: r.Form.Get("code_challenge"), nonce: r.Form.Get("nonce"), scopes: grantable(r.Form.Get("scope"), settings.Scopes),
 	}
 	if code, why := s.consider(asked, r.Form, settings); code != "" {
-		http.Redirect(w, r, with(asked.redirect, "error", code, "error_description", why, "state", asked.state), http.StatusSeeOther)
+		send(w, with(asked.redirect, "error", code, "error_description", why, "state", asked.state))
 		return
 	}
 	if asked.user == "" {
@@ -108,7 +114,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		if asked.patient == "" && asked.scopes.has("launch/patient") {
 			asked.patient = settings.Patient
 		}
-		s.approve(w, r, asked)
+		s.approve(w, asked)
 		return
 	}
 	s.mutex.Lock()
@@ -156,15 +162,15 @@ func (s *Server) consider(asked *grant, form url.Values, settings Settings) (cod
 }
 
 // approve sends the browser back to the app with a code.
-func (s *Server) approve(w http.ResponseWriter, r *http.Request, asked *grant) {
+func (s *Server) approve(w http.ResponseWriter, asked *grant) {
 	s.mutex.Lock()
 	code, err := s.codes.issue(asked, codeLife)
 	s.mutex.Unlock()
 	if err != nil {
-		http.Redirect(w, r, with(asked.redirect, "error", "temporarily_unavailable", "state", asked.state), http.StatusSeeOther)
+		send(w, with(asked.redirect, "error", "temporarily_unavailable", "state", asked.state))
 		return
 	}
-	http.Redirect(w, r, with(asked.redirect, "code", code, "state", asked.state), http.StatusSeeOther)
+	send(w, with(asked.redirect, "code", code, "state", asked.state))
 }
 
 // decide takes what a person has said on the page.
@@ -188,10 +194,10 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 		asked.patient = r.PostForm.Get("patient")
 	}
 	if r.PostForm.Get("decision") != "allow" || asked.patient == "" && asked.scopes.hasContext("patient") {
-		http.Redirect(w, r, with(asked.redirect, "error", "access_denied", "state", asked.state), http.StatusSeeOther)
+		send(w, with(asked.redirect, "error", "access_denied", "state", asked.state))
 		return
 	}
-	s.approve(w, r, asked)
+	s.approve(w, asked)
 }
 
 // told is what an app is told beside its token (SMART App Launch 2.2, "Launch context arrives with your access_token").

@@ -118,5 +118,5 @@ func (a access) shows(raw json.RawMessage) bool {
 	can := func(context string) bool {
 		return a.scopes.allow(context, o.ResourceType, "r") || a.scopes.allow(context, o.ResourceType, "s")
 	}
-	return can("user") || can("patient") && (o.patient() == "" || o.patient() == a.grant.patient)
+	return can("user") || can("patient") && (o.patient() == "" || o.patient() == a.patient)
 }
