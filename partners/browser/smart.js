@@ -3,6 +3,7 @@
 //
 //   site({ settings, clientId, app })  → s, after 15 to 25 s. settings({ iss, clientId }) gives lines of YAML for charthand's settings;
 //                                      app is the address of the app, where it is another than charthand's
+//                                      site({ settings: ({ iss, clientId }) => `app: { clientId: ${clientId}, fhirServers: ['${iss}'] }` })
 //     s.address                          charthand's: the app is at s.app = `${s.address}/app` (its redirect URI), its launch page at s.launch = `${s.app}/launch`
 //     s.iss                              the FHIR server as the app sees it; s.smart is the origin of the authorisation server, s.fhir HAPI's own base, for tests alone
 //     s.clientId, s.user                 the registered public client, "charthand-app" by default, and who is logged in ("Practitioner/…", Dr. Ada Test)
