@@ -30,7 +30,7 @@
 //     s.stop()
 //
 //   openApp(browser, s, options)       → a page as of open() in charthand.js, which may ask s.iss too; page.site is s
-//   launchFromEHR(page, { patient, encounter, document, user })   goes through the EHR's launch, and waits until the browser is back at the app
+//   launchFromEHR(page, { patient, encounter, document, user, appContext })   goes through the EHR's launch, and waits until the browser is back at the app
 //   launchStandalone(page)             goes to the app's launch page with iss alone, and waits as above: set control({ patient }) first
 //   consent(page, { patient, user, allow })   fills in the authorisation server's page (control({ approve: false })): navigate yourself, then consent
 //
@@ -206,8 +206,8 @@ const back = (page) => page.waitForURL((url) => `${url.origin}${url.pathname}`.r
 
 const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined));
 
-export async function launchFromEHR(page, { patient, encounter, document, user, wait = true }) {
-  await page.goto(`${page.site.smart}/launch?${query({ app: page.site.launch, patient, encounter, document, user })}`);
+export async function launchFromEHR(page, { patient, encounter, document, user, appContext, wait = true }) {
+  await page.goto(`${page.site.smart}/launch?${query({ app: page.site.launch, patient, encounter, document, user, appContext })}`);
   if (wait) await back(page);
 }
 

@@ -16,7 +16,7 @@ type launch struct {
 }
 
 // situation is what an app is told of.
-type situation struct{ user, patient, encounter, document string }
+type situation struct{ user, patient, encounter, document, appContext string }
 
 // grant is what a person lets an app do.
 type grant struct {
@@ -34,7 +34,7 @@ func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	app := query.Get("app")
-	open := launch{situation: situation{user: query.Get("user"), patient: query.Get("patient"), encounter: query.Get("encounter"), document: query.Get("document")}}
+	open := launch{situation: situation{user: query.Get("user"), patient: query.Get("patient"), encounter: query.Get("encounter"), document: query.Get("document"), appContext: query.Get("appContext")}}
 	for id, client := range s.settings.Clients {
 		if client.Launch == app {
 			open.client = id
@@ -211,6 +211,9 @@ func (s situation) told(banner bool) map[string]any {
 	}
 	if s.document != "" {
 		told["fhirContext"] = []map[string]string{{"reference": "DocumentReference/" + s.document}}
+	}
+	if s.appContext != "" { // of a CDS card's link (CDS Hooks 2.0, "Link")
+		told["appContext"] = s.appContext
 	}
 	return told
 }

@@ -18,7 +18,7 @@ import (
 // An EHR launches an app, which is told what is open, and who is logged in.
 func TestLaunchFromEHR(t *testing.T) {
 	c := newClinic(t, smart.Settings{Approve: true})
-	got := c.do(http.MethodGet, "/launch?patient=1&encounter=4&document=5&app="+url.QueryEscape(launchPage), "", "")
+	got := c.do(http.MethodGet, "/launch?patient=1&encounter=4&document=5&appContext=a+card&app="+url.QueryEscape(launchPage), "", "")
 	at, err := url.Parse(got.header.Get("Location"))
 	if err != nil || !strings.HasPrefix(at.String(), launchPage+"?") || at.Query().Get("iss") != c.address+"/fhir" {
 		t.Fatalf("%v, %v", got, err)
@@ -31,7 +31,7 @@ func TestLaunchFromEHR(t *testing.T) {
 	told, _ := c.ask(exchange(answer.Get("code")))
 	token, identity := told.Access, told.ID
 	told.Access, told.ID = "", ""
-	want := tokens{Type: "Bearer", Expires: 3600, Scope: scope, Patient: "1", Encounter: "4", Banner: true, FHIRContext: []map[string]string{{"reference": "DocumentReference/5"}}}
+	want := tokens{Type: "Bearer", Expires: 3600, Scope: scope, Patient: "1", Encounter: "4", AppContext: "a card", Banner: true, FHIRContext: []map[string]string{{"reference": "DocumentReference/5"}}}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Error(diff)
 	}

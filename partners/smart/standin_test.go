@@ -199,6 +199,7 @@ type tokens struct {
 	ID          string              `json:"id_token"`
 	Patient     string              `json:"patient"`
 	Encounter   string              `json:"encounter"`
+	AppContext  string              `json:"appContext"`
 	Banner      bool                `json:"need_patient_banner"`
 	FHIRContext []map[string]string `json:"fhirContext"`
 	Error       string              `json:"error"`
