@@ -113,7 +113,8 @@ test-integration: build ## pass the tests beside a real HAPI FHIR server and a r
 	CHARTHAND_INTEGRATION=1 go test ./cmd/charthand -run 'HAPI|NATS' -count 1 -timeout 20m
 
 .PHONY: test-browser
-test-browser: build ## pass the tests of the page in Chromium (needs Node.js 20.19 or newer; installs Debian's chromium if it is not there, and two npm packages)
+test-browser: build ## pass the tests of the page and the SMART app in Chromium (needs Node.js 20.19 or newer, and as test-integration Java 17 and Maven; installs Debian's chromium if it is not there, and two npm packages)
+	@partners/hapi/run.sh --build-only $(CACHE)
 	@partners/browser/run.sh
 
 .PHONY: screenshots

@@ -47,6 +47,7 @@ func TestNotificationsOfHAPI(t *testing.T) {
 		})
 	}
 	t.Run("cards", func(t *testing.T) { cardsOnHAPI(t, s) })
+	t.Run("reviews", func(t *testing.T) { reviewsOnHAPI(t, s) })
 }
 
 // verification is what says that a person has confirmed a fact ("Type/id").

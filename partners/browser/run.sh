@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests of the page need, and passes them: Debian's chromium (CHARTHAND_CHROMIUM names another), and from npm the packages of
+# Installs what the tests of the page and the app need, and passes them: Debian's chromium (CHARTHAND_CHROMIUM names another), and from npm the packages of
 # package-lock.json. With --screenshots it makes the pictures of docs/images anew instead.
 set -euo pipefail
 cd "$(dirname "$0")"
