@@ -198,7 +198,7 @@ func (a asked) send(t *testing.T, web *httptest.Server, request *http.Request) (
 		return nil, err
 	}
 	t.Cleanup(func() { connection.Close() })
-	fmt.Fprintf(connection, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{", request.Method, request.URL.Path)
+	fmt.Fprintf(connection, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{", request.Method, request.URL.Path)
 	if half, is := connection.(*net.TCPConn); is {
 		_ = half.CloseWrite()
 	}
