@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"strings"
@@ -47,9 +48,14 @@ func (s *Server) answerWith(c *gin.Context, contentType string, work func(body [
 		s.refuse(c, err)
 		return
 	}
+	limitAnswer(c)
+	c.Data(http.StatusOK, contentType, answer)
+}
+
+// limitAnswer bounds how long the answer may take that is written next: nobody who does not read holds a place for good.
+func limitAnswer(c *gin.Context) {
 	// Not every writer knows deadlines; those of a real connection do.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTimeout))
-	c.Data(http.StatusOK, contentType, answer)
 }
 
 // json reads the body of a request in JSON that may be answered in JSON; where it is none, too large or not whole, it has answered so.
@@ -118,9 +124,12 @@ const fetchTime = time.Minute
 type fetches struct {
 	left    time.Duration
 	entered bool
+	logger  *slog.Logger // with the request's id
 }
 
-func (s *Server) fetches() *fetches { return &fetches{left: fetchTime} }
+func (s *Server) fetches(c *gin.Context) *fetches {
+	return &fetches{left: fetchTime, logger: s.logger(c)}
+}
 
 // place takes a place among the extractions for the next document of a request; reading has to be called when the model begins with it.
 func (s *Server) place(ctx context.Context, f *fetches) (reading func(), err error) {
