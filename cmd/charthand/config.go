@@ -14,6 +14,7 @@ import (
 	"charthand/nlp"
 	"charthand/note"
 	"charthand/server"
+	"charthand/tracing"
 
 	"github.com/goccy/go-yaml"
 )
@@ -183,6 +184,9 @@ func (c *configCheckCommand) Run(_ context.Context, s streams) error {
 		return err
 	}
 	if err := in.Access.configure(&server.Config{}); err != nil {
+		return usageError{err}
+	}
+	if err := (tracing.Config{Endpoint: in.Traces.Endpoint}).Validate(); err != nil {
 		return usageError{err}
 	}
 	if in.Access.AuditEvents != nil {
