@@ -32,7 +32,7 @@ func (s *Server) annotateBody(c *gin.Context, body []byte) ([]byte, error) {
 		Text         *string         `json:"text"`
 	}
 	if json.Unmarshal(body, &plain) == nil && plain.ResourceType == nil && plain.Text != nil {
-		return s.annotateIn(ctx, s.fetches(c), plain.ID, func(ctx context.Context) (*nlp.Document, error) {
+		return s.annotateIn(ctx, plain.ID, func(ctx context.Context) (*nlp.Document, error) {
 			return s.config.Annotator.AnnotateText(ctx, *plain.Text)
 		})
 	}
@@ -47,12 +47,12 @@ func (s *Server) annotateBody(c *gin.Context, body []byte) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, fetchTime)
 	document := s.config.Extractor.Fetch(limited, documents[0])
 	cancel()
-	return s.annotateIn(ctx, s.fetches(c), document.ID, func(ctx context.Context) (*nlp.Document, error) { return s.config.Annotator.Annotate(ctx, document) })
+	return s.annotateIn(ctx, document.ID, func(ctx context.Context) (*nlp.Document, error) { return s.config.Annotator.Annotate(ctx, document) })
 }
 
 // annotateIn annotates in a place among the extractions.
-func (s *Server) annotateIn(ctx context.Context, f *fetches, id string, annotate func(context.Context) (*nlp.Document, error)) ([]byte, error) {
-	reading, err := s.place(ctx, f)
+func (s *Server) annotateIn(ctx context.Context, id string, annotate func(context.Context) (*nlp.Document, error)) ([]byte, error) {
+	reading, err := s.place(ctx, s.fetches())
 	if err != nil {
 		return nil, err
 	}

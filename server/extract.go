@@ -26,14 +26,16 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 		return nil, err
 	}
 	tell(c, documents)
+	fetching := s.fetches()
+	fetching.logger = s.logger(c)
 	if wantsOutcome(c.Request.Header.Values("Prefer")) {
 		c.Header("Preference-Applied", "return=OperationOutcome")
-		return s.outcomes(c.Request.Context(), s.fetches(c), documents)
+		return s.outcomes(c.Request.Context(), fetching, documents)
 	}
 	if len(documents) != 1 || c.Query("_outcome") == "true" {
-		return s.extractAll(c.Request.Context(), s.fetches(c), documents)
+		return s.extractAll(c.Request.Context(), fetching, documents)
 	}
-	result, err := s.extractOne(c.Request.Context(), s.fetches(c), documents[0])
+	result, err := s.extractOne(c.Request.Context(), fetching, documents[0])
 	if err != nil {
 		return nil, err
 	}

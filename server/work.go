@@ -124,12 +124,10 @@ const fetchTime = time.Minute
 type fetches struct {
 	left    time.Duration
 	entered bool
-	logger  *slog.Logger // with the request's id
+	logger  *slog.Logger // with the request's id; nil where nothing is told
 }
 
-func (s *Server) fetches(c *gin.Context) *fetches {
-	return &fetches{left: fetchTime, logger: s.logger(c)}
-}
+func (s *Server) fetches() *fetches { return &fetches{left: fetchTime} }
 
 // place takes a place among the extractions for the next document of a request; reading has to be called when the model begins with it.
 func (s *Server) place(ctx context.Context, f *fetches) (reading func(), err error) {

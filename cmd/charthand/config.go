@@ -147,7 +147,7 @@ func (f siteFlags) read() (*settings, error) {
 	if _, _, _, err := in.Sync.times(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
-	if err := in.Sync.checkCriteria(); err != nil {
+	if err := in.Sync.check(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
 	if err := in.Terminology.fill(); err != nil {
