@@ -103,6 +103,9 @@ const (
 	workers                 = "workers"
 )
 
+// catchUp is the source of a search that the queue itself asks for.
+const catchUp = "catch-up"
+
 // Queue holds jobs. It is safe for concurrent use.
 type Queue struct {
 	config Config
@@ -116,6 +119,7 @@ type Queue struct {
 	dead     jetstream.Stream
 	consumer jetstream.Consumer
 	state    jetstream.KeyValue
+	stuck    stuck
 }
 
 // Open opens the queue, and makes what of it is not there.
@@ -197,7 +201,10 @@ func (q *Queue) Add(ctx context.Context, job Job) error {
 	if err != nil {
 		return err
 	}
-	_, err = q.js.Publish(ctx, jobsSubject, encoded, jetstream.WithMsgID(job.id()), jetstream.WithRetryAttempts(0))
+	if err := q.unstick(); err != nil {
+		return err
+	}
+	err = q.publish(ctx, jobsSubject, encoded, jetstream.WithMsgID(job.id()), jetstream.WithRetryAttempts(0))
 	var refused *jetstream.APIError
 	switch {
 	case err == nil:
@@ -217,6 +224,11 @@ const maximumMessages jetstream.ErrorCode = 10077
 func (q *Queue) Writable(ctx context.Context) error {
 	if !q.conn.IsConnected() {
 		return ErrStore
+	}
+	if q.stuck.is.Load() { // only a job shows whether jobs are taken again, and a search finds what was not
+		if err := q.Add(ctx, Job{CatchUp: true, Source: catchUp}); err != nil {
+			return err
+		}
 	}
 	info, err := q.jobs.Info(ctx)
 	if err != nil {

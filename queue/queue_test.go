@@ -36,6 +36,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// What a test says to a victim beside the names of jobs: that nothing may be written any more, that there is room again, and whether jobs are taken.
+const (
+	full     = "full"
+	room     = "room"
+	writable = "writable"
+)
+
 // victim adds the jobs that its input names, and says of each that it is stored, or why not.
 func victim(folder string) error {
 	ctx := context.Background()
@@ -43,17 +50,31 @@ func victim(folder string) error {
 	if err != nil {
 		return err
 	}
+	var free syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &free); err != nil {
+		return err
+	}
 	if os.Getenv(limitVariable) != "" {
 		// From now on no file may grow beyond what the store has set aside so far.
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 16, Max: 1 << 16}); err != nil {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 16, Max: free.Max}); err != nil {
 			return err
 		}
 	}
 	fmt.Println("ready")
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		name := lines.Text()
+		limit := map[string]*syscall.Rlimit{full: {Max: free.Max}, room: &free}[name]
+		if limit != nil {
+			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, limit); err != nil {
+				return err
+			}
+			fmt.Println(name)
+			continue
+		}
 		adding, cancel := context.WithTimeout(ctx, 5*time.Second)
-		if err := q.Add(adding, queue.Job{Document: name, Version: "1"}); err != nil {
+		if name == writable {
+			fmt.Println(name, q.Writable(adding) == nil)
+		} else if err := q.Add(adding, queue.Job{Document: name, Version: "1"}); err != nil {
 			fmt.Println("refused", name)
 		} else {
 			fmt.Println("stored", name)
@@ -368,7 +389,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// Where the disk is full a job is refused, not lost: what was said to be stored is there when there is room again.
+// Where the disk is full a job is refused, not lost, and the queue says so; when there is room again it takes jobs again by itself, and what was said to be
+// stored is there.
 func TestDiskFull(t *testing.T) {
 	folder := t.TempDir()
 	command, ask := start(t, folder, limitVariable+"=1")
@@ -394,6 +416,21 @@ func TestDiskFull(t *testing.T) {
 	if !refused || len(stored) == 0 {
 		t.Fatalf("%d jobs were stored, refused: %v", len(stored), refused)
 	}
+	ask(full)
+	if answer := ask(writable); answer != "writable false" {
+		t.Errorf("while the disk is full the program says %q", answer)
+	}
+	ask(room)
+	for begun := time.Now(); ask(writable) != "writable true"; time.Sleep(100 * time.Millisecond) {
+		if time.Since(begun) > time.Minute {
+			t.Fatal("with room again it does not take jobs")
+		}
+	}
+	const late = "DocumentReference/late"
+	if answer := ask(late); answer != "stored "+late {
+		t.Errorf("with room again the program says %q", answer)
+	}
+	stored = append(stored, late)
 	_ = command.Process.Kill()
 	_ = command.Wait()
 	q := open(t, queue.Config{Dir: folder})

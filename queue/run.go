@@ -91,7 +91,7 @@ func (q *Queue) do(ctx context.Context, message jetstream.Msg, handle Handler) {
 	case err == nil:
 		// First the record, then the acknowledgement: what is lost between the two is done again, and that changes nothing.
 		if record, err := json.Marshal(Done{job, time.Now().UTC()}); err == nil {
-			_, _ = q.js.Publish(saying, doneSubject, record)
+			_ = q.publish(saying, doneSubject, record)
 		}
 		_ = message.DoubleAck(saying)
 	case ctx.Err() != nil:
@@ -131,7 +131,7 @@ type Dead struct {
 func (q *Queue) bury(ctx context.Context, message jetstream.Msg, job Job, reason string) {
 	letter, err := json.Marshal(Dead{job, reason, time.Now().UTC()})
 	if err == nil {
-		_, err = q.js.Publish(ctx, deadSubject, letter)
+		err = q.publish(ctx, deadSubject, letter)
 	}
 	if err != nil {
 		_ = message.NakWithDelay(wait(message))

@@ -96,6 +96,11 @@ func (q *Queue) attach(options []nats.Option) error {
 	return q.dial(to.URL, slices.Concat(options, []nats.Option{nats.UserInfo(to.User, to.Password)}))
 }
 
+// store is how the embedded server keeps what it is given.
+func (q *Queue) store() *server.JetStreamConfig {
+	return &server.JetStreamConfig{StoreDir: q.config.Dir, MaxMemory: 16 << 20, SyncAlways: true, Strict: true}
+}
+
 // start starts a server in this program, on a port of its own on this machine.
 func (q *Queue) start(options []nats.Option) error {
 	to := access{User: "charthand", Password: rand.Text()}
@@ -105,7 +110,7 @@ func (q *Queue) start(options []nats.Option) error {
 	}
 	embedded, err := server.NewServer(&server.Options{
 		ServerName: "charthand", Host: "127.0.0.1", Port: server.RANDOM_PORT, Username: to.User, Password: to.Password,
-		JetStream: true, StoreDir: q.config.Dir, JetStreamMaxMemory: 16 << 20, SyncAlways: true,
+		JetStream: true, StoreDir: q.store().StoreDir, JetStreamMaxMemory: q.store().MaxMemory, SyncAlways: q.store().SyncAlways,
 		MaxPayload: 64 << 10, NoSigs: true, NoLog: true,
 	})
 	if err != nil {

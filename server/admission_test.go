@@ -94,6 +94,11 @@ func TestAudit(t *testing.T) {
 	if strings.Contains(logged.String(), "lantedphrase") {
 		t.Errorf("the log has the note: %s", logged)
 	}
+	for line := range strings.Lines(logged.String()) {
+		if !strings.Contains(line, `"request":"my-7"`) {
+			t.Errorf("without the request's id: %s", line)
+		}
+	}
 	for _, made := range []string{"", "no spaces here", strings.Repeat("x", 65), "a\nb"} {
 		if id := ask(s, "", "X-Request-Id", made).Header().Get("X-Request-Id"); len(id) != 36 {
 			t.Errorf("%q became %q", made, id)

@@ -90,6 +90,7 @@ func (s *Server) cards(c *gin.Context) {
 		told = append(told, cds.Feedback{Card: card.UUID})
 	}
 	c.Set(cardsKey, told)
+	limitAnswer(c)
 	c.JSON(http.StatusOK, map[string]any{"cards": found})
 }
 

@@ -113,7 +113,7 @@ func postCDS(s http.Handler, path, shown, body string) *httptest.ResponseRecorde
 	if shown != "" {
 		r.Header.Set("Authorization", "Bearer "+shown)
 	} else {
-		r.RemoteAddr = "127.0.0.1:5"
+		r.RemoteAddr, r.Host = "127.0.0.1:5", "localhost"
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)

@@ -79,6 +79,7 @@ func (s *Server) answer(c *gin.Context, status int, outcome *fhir.Outcome) {
 		return
 	}
 	c.Abort()
+	limitAnswer(c)
 	c.Data(status, fhirJSON, body)
 }
 

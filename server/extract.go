@@ -26,14 +26,16 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 		return nil, err
 	}
 	tell(c, documents)
+	fetching := s.fetches()
+	fetching.logger = s.logger(c)
 	if wantsOutcome(c.Request.Header.Values("Prefer")) {
 		c.Header("Preference-Applied", "return=OperationOutcome")
-		return s.outcomes(c.Request.Context(), documents)
+		return s.outcomes(c.Request.Context(), fetching, documents)
 	}
 	if len(documents) != 1 || c.Query("_outcome") == "true" {
-		return s.extractAll(c.Request.Context(), documents)
+		return s.extractAll(c.Request.Context(), fetching, documents)
 	}
-	result, err := s.extractOne(c.Request.Context(), s.fetches(), documents[0])
+	result, err := s.extractOne(c.Request.Context(), fetching, documents[0])
 	if err != nil {
 		return nil, err
 	}
@@ -42,13 +44,12 @@ func (s *Server) work(c *gin.Context, body []byte) ([]byte, error) {
 
 // extractEach extracts documents: one that is refused has an outcome and no Bundle, and does not hold up the others; where all are, the
 // error is the refusal.
-func (s *Server) extractEach(ctx context.Context, documents []*fhir.Document) ([]*extract.Result, error) {
+func (s *Server) extractEach(ctx context.Context, f *fetches, documents []*fhir.Document) ([]*extract.Result, error) {
 	var results []*extract.Result
-	fetching := s.fetches()
 	refused := &fhir.Fault{Kind: fhir.Unprocessable}
 	done := 0
 	for _, document := range documents {
-		result, err := s.extractOne(ctx, fetching, document)
+		result, err := s.extractOne(ctx, f, document)
 		var fault *fhir.Fault
 		switch {
 		case err == nil:
@@ -71,8 +72,8 @@ func (s *Server) extractEach(ctx context.Context, documents []*fhir.Document) ([
 }
 
 // extractAll answers with Parameters: for each document its Bundle, where it has one, and its OperationOutcome.
-func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]byte, error) {
-	results, err := s.extractEach(ctx, documents)
+func (s *Server) extractAll(ctx context.Context, f *fetches, documents []*fhir.Document) ([]byte, error) {
+	results, err := s.extractEach(ctx, f, documents)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +97,8 @@ func (s *Server) extractAll(ctx context.Context, documents []*fhir.Document) ([]
 }
 
 // outcomes answers with one OperationOutcome of all documents.
-func (s *Server) outcomes(ctx context.Context, documents []*fhir.Document) ([]byte, error) {
-	results, err := s.extractEach(ctx, documents)
+func (s *Server) outcomes(ctx context.Context, f *fetches, documents []*fhir.Document) ([]byte, error) {
+	results, err := s.extractEach(ctx, f, documents)
 	if err != nil {
 		return nil, err
 	}
@@ -124,9 +125,9 @@ func (s *Server) extractOne(ctx context.Context, f *fetches, document *fhir.Docu
 	var fault *fhir.Fault
 	switch {
 	case errors.As(err, &fault):
-		s.config.Logger.Info("refused", "issues", len(fault.Issues), "code", string(fault.Issues[0].Code))
+		f.logger.Info("refused", "issues", len(fault.Issues), "code", string(fault.Issues[0].Code))
 	case err == nil:
-		s.config.Logger.Info("extracted", "characters", result.Characters, "written", result.Written, "left", result.Left, "conflicts", result.Conflicts, "retracted", result.Retracted)
+		f.logger.Info("extracted", "characters", result.Characters, "written", result.Written, "left", result.Left, "conflicts", result.Conflicts, "retracted", result.Retracted)
 	}
 	return result, err
 }

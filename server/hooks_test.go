@@ -88,7 +88,7 @@ func TestHooks(t *testing.T) {
 			}
 			s, logged := newServer(t, func(c *server.Config) { c.Hooks = &server.Hooks{Jobs: j} })
 			request := httptest.NewRequest(test.method, test.path, strings.NewReader(test.body))
-			request.RemoteAddr = "127.0.0.1:1234"
+			request.RemoteAddr, request.Host = "127.0.0.1:1234", "localhost"
 			r := httptest.NewRecorder()
 			s.ServeHTTP(r, request)
 			if r.Code != test.status {
@@ -127,7 +127,7 @@ func TestHooksRefuse(t *testing.T) {
 			j.fails = test.fails
 			s, _ := newServer(t, func(c *server.Config) { c.Hooks = &server.Hooks{Jobs: j, Secret: test.secret} })
 			request := httptest.NewRequest(http.MethodPost, "/hooks/main", nil)
-			request.RemoteAddr = test.from
+			request.RemoteAddr, request.Host = test.from, "localhost"
 			request.Header.Set("X-Charthand-Secret", test.header)
 			r := httptest.NewRecorder()
 			s.ServeHTTP(r, request)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"strings"
@@ -119,19 +120,19 @@ func TestMalformed(t *testing.T) {
 	}, nil)
 	body := note("", phrase)
 	post := func(headers, body string) string {
-		return "POST " + address + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n" + body
+		return "POST " + address + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n" + body
 	}
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
-	get := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n" }
+	get := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n" }
 	for name, test := range map[string]struct{ raw, want string }{
 		"proper":                                {post(length, body), "200"},
 		"proper, chunked":                       {post("Transfer-Encoding: chunked\r\n", chunked), "200"},
 		"HTTP/1.0":                              {"POST " + address + " HTTP/1.0\r\n" + length + "\r\n" + body, "200"},
 		"HTTP/1.0 and a body without length":    {"POST " + address + " HTTP/1.0\r\n\r\n" + body, "400"},
-		"HTTP/9.9":                              {"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n", "505"},
+		"HTTP/9.9":                              {"GET /healthz HTTP/9.9\r\nHost: localhost\r\n\r\n", "505"},
 		"no host":                               {"GET /healthz HTTP/1.1\r\n\r\n", "400"},
-		"two hosts":                             {"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"},
+		"two hosts":                             {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: y\r\n\r\n", "400"},
 		"garbage":                               {"\x00\x01\x02\x03\r\n\r\n", "400"},
 		"a TLS hello":                           {"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n", "400"},
 		"HTTP/2 without TLS":                    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "404"},
@@ -150,26 +151,26 @@ func TestMalformed(t *testing.T) {
 		"chunked twice":                         {post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", chunked), "501"},
 		"a chunk of no size":                    {post("Transfer-Encoding: chunked\r\n", "zz\r\nabc\r\n0\r\n\r\n"), "400"},
 		"a chunk of more than it has":           {post("Transfer-Encoding: chunked\r\n", "ffffffffffffffffff\r\nabc"), "400"},
-		"a header folded":                       {"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n", "200"},
-		"a header without a name":               {"GET /healthz HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n", "400"},
-		"a header with NUL":                     {"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: \x00\r\n\r\n", "400"},
-		"one huge header":                       {"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 1<<20) + "\r\n\r\n", "431"},
+		"a header folded":                       {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\r\n\r\n", "200"},
+		"a header without a name":               {"GET /healthz HTTP/1.1\r\nHost: localhost\r\n: b\r\n\r\n", "400"},
+		"a header with NUL":                     {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: \x00\r\n\r\n", "400"},
+		"one huge header":                       {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("a", 1<<20) + "\r\n\r\n", "431"},
 		"a huge address":                        {get("/healthz?" + strings.Repeat("a", 1<<20)), "431"},
 		"absolute":                              {get("http://elsewhere.example/healthz"), "200"},
 		"absolute, of another scheme":           {get("file:///etc/passwd"), "404"},
-		"only an authority":                     {"CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", "404"},
-		"an asterisk":                           {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "200"},
-		"no path":                               {"GET HTTP/1.1\r\nHost: x\r\n\r\n", "400"},
+		"only an authority":                     {"CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", "404"},
+		"an asterisk":                           {"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "200"},
+		"no path":                               {"GET HTTP/1.1\r\nHost: localhost\r\n\r\n", "400"},
 		"upwards":                               {get("/../../etc/passwd"), "404"},
 		"upwards, encoded":                      {get("/fhir/%2e%2e/metrics"), "404"},
 		"NUL in the path":                       {get("/healthz%00"), "404"},
 		"a path that is not encoded":            {get("/%zz"), "400"},
 		"a host in the path":                    {get("//elsewhere.example/healthz/"), "404"},
-		"a slash at the end, and a prefix":      {"GET /healthz/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-Prefix: //elsewhere.example\r\n\r\n", "301"},
-		"another method by header":              {"GET " + address + " HTTP/1.1\r\nHost: x\r\nX-HTTP-Method-Override: POST\r\n\r\n", "405"},
-		"another address by header":             {"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 127.0.0.1\r\nX-Original-URL: /metrics\r\n\r\n", "200"},
-		"two tokens":                            {"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer " + key + "\r\n\r\n", "401"},
-		"two tokens in one":                     {"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a, Bearer " + key + "\r\n\r\n", "401"},
+		"a slash at the end, and a prefix":      {"GET /healthz/ HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Prefix: //elsewhere.example\r\n\r\n", "404"},
+		"another method by header":              {"GET " + address + " HTTP/1.1\r\nHost: localhost\r\nX-HTTP-Method-Override: POST\r\n\r\n", "405"},
+		"another address by header":             {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 127.0.0.1\r\nX-Original-URL: /metrics\r\n\r\n", "200"},
+		"two tokens":                            {"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a\r\nAuthorization: Bearer " + key + "\r\n\r\n", "401"},
+		"two tokens in one":                     {"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a, Bearer " + key + "\r\n\r\n", "401"},
 		"compressed":                            {post(fmt.Sprintf("Content-Encoding: gzip\r\nContent-Length: %d\r\n", len(zipped(body))), zipped(body)), "415"},
 		"compressed, and not declared":          {post(fmt.Sprintf("Content-Length: %d\r\n", len(zipped(body))), zipped(body)), "400"},
 		"a length and chunks: the chunks count": {post("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", chunked), "200"},
@@ -254,12 +255,12 @@ func TestImpatience(t *testing.T) {
 		begin, drop, want string
 		connections       int
 	}{
-		"headers by the drop":  {"POST " + address + " HTTP/1.1\r\nHost: x\r\n", "X-A: b\r\n", "", 50},
+		"headers by the drop":  {"POST " + address + " HTTP/1.1\r\nHost: localhost\r\n", "X-A: b\r\n", "", 50},
 		"one header by drops":  {"GET /healthz HTTP/1.1\r\nX-A: ", "b", "", 50},
-		"a body by the drop":   {"POST " + address + " HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{", " ", "HTTP/1.1 400", 50},
-		"chunks by the drop":   {"POST " + address + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", "HTTP/1.1 400", 50},
+		"a body by the drop":   {"POST " + address + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{", " ", "HTTP/1.1 400", 50},
+		"chunks by the drop":   {"POST " + address + " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", "HTTP/1.1 400", 50},
 		"nothing at all":       {"", "", "", 300},
-		"nothing after a word": {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "", "HTTP/1.1 200", 300},
+		"nothing after a word": {"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "", "HTTP/1.1 200", 300},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var group sync.WaitGroup
@@ -303,7 +304,7 @@ func TestEndlessBodies(t *testing.T) {
 		connection := dial(t, host)
 		group.Go(func() {
 			defer connection.Close()
-			fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", address)
+			fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", address)
 			chunk := fmt.Sprintf("%x\r\n%s\r\n", 32<<10, strings.Repeat(" ", 32<<10))
 			sent := 0
 			for ; sent < 256<<20; sent += len(chunk) {
@@ -320,5 +321,30 @@ func TestEndlessBodies(t *testing.T) {
 	group.Wait()
 	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > connections*16*limit {
 		t.Errorf("%d MB were allocated", (after.TotalAlloc-before.TotalAlloc)>>20)
+	}
+}
+
+// patient is a writer that notes whether it was told how long an answer may take.
+type patient struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+// SetWriteDeadline is what http.ResponseController looks for.
+func (p *patient) SetWriteDeadline(until time.Time) error {
+	p.until = until
+	return nil
+}
+
+// TestNobodyReads: an answer, a refusal too, has its time, so that who does not read it holds no place for good.
+func TestNobodyReads(t *testing.T) {
+	s, _ := newServer(t, nil)
+	for body, status := range map[string]int{note("", phrase): 200, "{": 400, `{"resourceType":"Patient"}`: 422} {
+		w := &patient{ResponseRecorder: httptest.NewRecorder()}
+		r := httptest.NewRequest(http.MethodPost, address, strings.NewReader(body))
+		s.ServeHTTP(w, r)
+		if w.Code != status || w.until.IsZero() {
+			t.Errorf("%d, until %s", w.Code, w.until)
+		}
 	}
 }

@@ -36,14 +36,21 @@ const (
 	opHealth   = "GET /healthz"
 	opReady    = "GET /readyz"
 	opMetrics  = "GET /metrics"
+
+	opAnnotate = "POST /api/annotate"
+	opServices = "GET /cds-services"
+	opCards    = "POST /cds-services/{id}"
+	opFeedback = "POST /cds-services/{id}/feedback"
 )
 
 // unprovoked are documented statuses ("METHOD /path status") that no request of the table gets, each with the reason. There is none.
 var unprovoked = map[string]string{}
 
-// full is a server with all routes.
+// full is a server with all routes. What a new route needs to be there is set here, and its rows are in requests.
 func full(config *server.Config) {
 	config.MaxBody = 2000
+	config.Annotator = annotator{}
+	config.CDS = &server.CDS{Finder: cardFinder()}
 	config.Hooks = &server.Hooks{Jobs: &jobs{state: map[string]string{}}}
 	config.Keys = []byte(`{"keys":[]}`)
 	config.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -75,9 +82,14 @@ func TestOpenAPI(t *testing.T) {
 	if err := document.Validate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	const fhirJSON = "application/fhir+json"
-	openapi3filter.RegisterBodyDecoder(fhirJSON, openapi3filter.JSONBodyDecoder)
-	t.Cleanup(func() { openapi3filter.UnregisterBodyDecoder(fhirJSON) })
+	for contentType, decoder := range map[string]openapi3filter.BodyDecoder{
+		"application/fhir+json": openapi3filter.JSONBodyDecoder,
+		"text/html":             openapi3filter.PlainBodyDecoder, "text/javascript": openapi3filter.PlainBodyDecoder,
+		"text/css": openapi3filter.PlainBodyDecoder, "image/svg+xml": openapi3filter.PlainBodyDecoder,
+	} {
+		openapi3filter.RegisterBodyDecoder(contentType, decoder)
+		t.Cleanup(func() { openapi3filter.UnregisterBodyDecoder(contentType) })
+	}
 	documented := map[string]bool{} // operations with their statuses
 	var operations []string
 	for path, item := range document.Paths.Map() {
@@ -98,7 +110,7 @@ func TestOpenAPI(t *testing.T) {
 	if diff := cmp.Diff(served, operations); diff != "" {
 		t.Errorf("what is served and what is documented (-served +documented):\n%s", diff)
 	}
-	for _, request := range requests() {
+	for _, request := range slices.Concat(requests(), webRequests(t), annotateRequests(), cdsRequests(t)) {
 		t.Run(fmt.Sprint(request.operation, " ", request.status), func(t *testing.T) {
 			if request.provoke(t, document) {
 				delete(documented, fmt.Sprint(request.operation, " ", request.status))
@@ -186,21 +198,23 @@ func (a asked) send(t *testing.T, web *httptest.Server, request *http.Request) (
 		return nil, err
 	}
 	t.Cleanup(func() { connection.Close() })
-	fmt.Fprintf(connection, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{", request.Method, request.URL.Path)
+	fmt.Fprintf(connection, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{", request.Method, request.URL.Path)
 	if half, is := connection.(*net.TCPConn); is {
 		_ = half.CloseWrite()
 	}
 	return http.ReadResponse(bufio.NewReader(connection), request)
 }
 
-// requests provoke every documented status. A route that is new needs a row for each of its own.
+// throttled lets nobody ask once more.
+func throttled(c *server.Config) {
+	c.Limiter = access.NewLimiter(0.5, 1, nil)
+	c.Limiter.Allow("127.0.0.1")
+}
+
+// requests provoke every documented status, with those of openapi_requests_test.go. A route that is new needs a row for each of its own.
 func requests() []asked {
 	single := note(`"id":"a",`, "Patient with "+phrase+".")
 	guarded := func(c *server.Config) { c.Guard = guard{"narrow": {Name: "client narrow"}} }
-	throttled := func(c *server.Config) {
-		c.Limiter = access.NewLimiter(0.5, 1, nil)
-		c.Limiter.Allow("127.0.0.1")
-	}
 	fails := func(err error) func(*server.Config) {
 		return func(c *server.Config) { c.Hooks.Jobs = &jobs{state: map[string]string{}, fails: err} }
 	}

@@ -92,12 +92,20 @@ func (c *Config) Validate() error {
 		c.Guard = access.New(access.Config{})
 	}
 	for _, origin := range c.Origins {
-		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Path != "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") {
-			return fmt.Errorf("server: %q is no origin: expected something like https://app.example.org", origin)
+		if err := CheckOrigin(origin); err != nil {
+			return fmt.Errorf("server: %w", err)
 		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// CheckOrigin says what is wrong with one of Origins.
+func CheckOrigin(origin string) error {
+	if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Path != "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") {
+		return fmt.Errorf("%q is no origin: expected something like https://app.example.org", origin)
 	}
 	return nil
 }
@@ -148,6 +156,7 @@ func New(config Config) (*Server, error) {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
+	router.RedirectTrailingSlash = false // gin would answer by itself: without a line in the log, an id, and the headers that protect
 	router.Use(s.identify, s.trace, s.log, s.recover, s.protect)
 	router.POST(extractRoute, s.admit("DocumentReference", "r"), s.extract)
 	router.GET("/fhir/metadata", s.metadata)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"strings"
@@ -47,9 +48,14 @@ func (s *Server) answerWith(c *gin.Context, contentType string, work func(body [
 		s.refuse(c, err)
 		return
 	}
+	limitAnswer(c)
+	c.Data(http.StatusOK, contentType, answer)
+}
+
+// limitAnswer bounds how long the answer may take that is written next: nobody who does not read holds a place for good.
+func limitAnswer(c *gin.Context) {
 	// Not every writer knows deadlines; those of a real connection do.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(answerTimeout))
-	c.Data(http.StatusOK, contentType, answer)
 }
 
 // json reads the body of a request in JSON that may be answered in JSON; where it is none, too large or not whole, it has answered so.
@@ -118,6 +124,7 @@ const fetchTime = time.Minute
 type fetches struct {
 	left    time.Duration
 	entered bool
+	logger  *slog.Logger // with the request's id; nil where nothing is told
 }
 
 func (s *Server) fetches() *fetches { return &fetches{left: fetchTime} }

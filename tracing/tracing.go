@@ -83,17 +83,28 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Validate says what is wrong.
+func (c Config) Validate() error {
+	if c.Endpoint == "" {
+		return nil
+	}
+	if at, err := url.Parse(c.Endpoint); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+		return fmt.Errorf("traces.endpoint: %q is no http or https address", c.Endpoint)
+	}
+	return nil
+}
+
 // flushTime is how long the end of the program waits for spans to be sent.
 const flushTime = 3 * time.Second
 
 // Start begins to send spans, and gives what sends the last ones and ends that.
 func Start(ctx context.Context, config Config) (stop func(), err error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
 	var options []otlptracehttp.Option
 	switch {
 	case config.Endpoint != "":
-		if at, err := url.Parse(config.Endpoint); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
-			return nil, fmt.Errorf("traces.endpoint: %q is no http or https address", config.Endpoint)
-		}
 		options = append(options, otlptracehttp.WithEndpointURL(config.Endpoint))
 	case os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "":
 		return func() {}, nil

@@ -71,7 +71,7 @@ func (in *settings) record(ctx context.Context, config *server.Config, counted *
 	if err != nil {
 		return nil, usageError{err}
 	}
-	recorder := access.NewRecorder(access.RecorderConfig{Server: to, Logger: config.Logger, Observe: func(ending access.Ending) { counted.Audit(string(ending)) }})
+	recorder := access.NewRecorder(access.RecorderConfig{Server: to, Own: in.Access.AuditEvents.Base == "", Logger: config.Logger, Observe: func(ending access.Ending) { counted.Audit(string(ending)) }})
 	config.Audit = recorder.Record
 	end := inBackground(ctx, recorder.Run)
 	return func() {
@@ -134,6 +134,11 @@ func (a accessSettings) configure(config *server.Config) error {
 			faults = append(faults, fmt.Errorf("access.tls: %w", err))
 		}
 		config.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: served.get}
+	}
+	for i, origin := range a.Origins {
+		if err := server.CheckOrigin(origin); err != nil {
+			faults = append(faults, fmt.Errorf("access.origins[%d]: %w", i, err))
+		}
 	}
 	config.Origins = a.Origins
 	config.Guard = access.New(guard)

@@ -33,17 +33,20 @@ func TestAccessSettings(t *testing.T) {
 		settings string
 		want     string
 	}{
-		"a key that is too short": {"access: {keysFile: " + short + "}", "access.keysFile: line 1: the key of ward has fewer than 32 characters"},
+		"a key that is too short": {"access: {keysFile: " + short + "}", "access.keysFile: line 1: the key has fewer than 32 characters"},
 		"no file of keys":         {"access: {keysFile: /nowhere/keys}", "access.keysFile: open /nowhere/keys"},
 		"tokens for anybody":      {"access: {tokens: {keySet: 'https://issuer.example/keys'}}", "issuer and audience are needed"},
 		"keys over plain HTTP":    {"access: {tokens: {issuer: a, audience: b, keySet: 'http://issuer.example/keys'}}", "is no https address"},
 		"open and closed":         {"access: {open: true, keysFile: " + save(t, "good", "ward "+strings.Repeat("k", 32)) + "}", "one or the other"},
 		"no rate":                 {"access: {rate: {perSecond: 0, burst: 1}}", "access.rate: perSecond and burst have to be more than 0"},
 		"no certificate":          {"access: {tls: {certificate: /nowhere/c, key: /nowhere/k}}", "access.tls: "},
+		"traces to nowhere":       {"traces: {endpoint: 'localhost:4318'}", "traces.endpoint: "},
 		"any origin":              {"access: {origins: ['*']}", `"*" is no origin`},
 	} {
-		if _, messages, code := program(t, "", "serve", "--listen", "127.0.0.1:0", "--config", save(t, "site.yaml", test.settings+"\n")); code != exitUsage || !strings.Contains(messages, test.want) {
-			t.Errorf("%s: %d %s", name, code, messages)
+		for _, command := range [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"config", "check"}} {
+			if _, messages, code := program(t, "", append(command, "--config", save(t, "site.yaml", test.settings+"\n"))...); code != exitUsage || !strings.Contains(messages, test.want) {
+				t.Errorf("%s: %s: %d %s", name, command[0], code, messages)
+			}
 		}
 	}
 }

@@ -101,8 +101,11 @@ type syncSettings struct {
 
 const defaultEvery = time.Minute
 
-// checkCriteria says which search is none.
-func (c syncSettings) checkCriteria() error {
+// check says which search is none, and whether anybody works.
+func (c syncSettings) check() error {
+	if c.Workers < 0 {
+		return fmt.Errorf("sync.workers: %d is no number of workers", c.Workers)
+	}
 	for _, criteria := range c.Criteria {
 		if resourceType, _, is := strings.Cut(criteria, "?"); !is || !fhir.IsDocument(resourceType) {
 			return fmt.Errorf("sync.criteria: %q is no search such as DocumentReference?status=current", criteria)

@@ -14,6 +14,7 @@ import (
 	"charthand/nlp"
 	"charthand/note"
 	"charthand/server"
+	"charthand/tracing"
 
 	"github.com/goccy/go-yaml"
 )
@@ -146,7 +147,7 @@ func (f siteFlags) read() (*settings, error) {
 	if _, _, _, err := in.Sync.times(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
-	if err := in.Sync.checkCriteria(); err != nil {
+	if err := in.Sync.check(); err != nil {
 		return nil, usageError{errors.Join(errorIn(f.Config), err)}
 	}
 	if err := in.Terminology.fill(); err != nil {
@@ -183,6 +184,9 @@ func (c *configCheckCommand) Run(_ context.Context, s streams) error {
 		return err
 	}
 	if err := in.Access.configure(&server.Config{}); err != nil {
+		return usageError{err}
+	}
+	if err := (tracing.Config{Endpoint: in.Traces.Endpoint}).Validate(); err != nil {
 		return usageError{err}
 	}
 	if in.Access.AuditEvents != nil {

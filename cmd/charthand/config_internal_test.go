@@ -36,6 +36,7 @@ func TestConfig(t *testing.T) {
 		"profil: r4\n":                          `[1:1] unknown field "profil"`,
 		"mapping:\n  aiLabel: x\n  foo: 1\n":    `[3:3] unknown field "foo"`,
 		"mapping:\n  aiLabel: loud\n":           `aiLabel: "loud" is none of`,
+		"sync: { workers: -1 }\n":               `sync.workers: -1 is no number of workers`,
 		"profile: r5\n":                         `profile: "r5" is none of`,
 		"write: anyhow\n":                       `write: "anyhow" is none of`,
 		"mapping: { schemas: { a: { b: 1 } } }": "mapping",

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -129,12 +130,19 @@ func (f failure) Error() string { return f.why }
 // Temporary reports whether the same fetch may succeed later.
 func (f failure) Temporary() bool { return f.passing }
 
+// binaryPath is where a FHIR server has the bytes of attachments. It is asked as charthand may, not as whoever sends a document: a url of anything else could
+// show them what they may not see ("Patient/1?_format=html").
+var binaryPath = regexp.MustCompile(`^(Binary/[^/]+(/_history/[^/]+)?|[A-Z][A-Za-z]+/[^/]+/\$binary-access-read)$`)
+
 // Fetch gets the bytes at a url, which may be relative to the server: a Binary, in the content type that is asked for or as a FHIR resource,
 // or anything else. An error names no more of the url than its host.
 func (c *Client) Fetch(ctx context.Context, address, contentType string) (fhir.Binary, error) {
 	target, err := c.resolve(address)
 	if err != nil {
 		return fhir.Binary{}, err
+	}
+	if c.isBase(target) && !c.isListed(target) && !binaryPath.MatchString(strings.TrimPrefix(target.Path, c.base.Path)) {
+		return fhir.Binary{}, refusal{"its url is none of a Binary on the FHIR server"}
 	}
 	wanted := "*/*"
 	if mediaType, _, err := mime.ParseMediaType(contentType); err == nil {

@@ -84,7 +84,7 @@ func (g *Guard) Caller(ctx context.Context, r *http.Request) (Caller, error) {
 		shown = bearer
 	}
 	if g.config.Tokens == nil && g.config.Keys == nil {
-		if g.config.Open || IsLocal(r.RemoteAddr) {
+		if g.config.Open || IsThisMachine(r) {
 			return Caller{Name: AddressOf(r), Anonymous: true, all: true}, nil
 		}
 		return Caller{}, ErrUnknown
@@ -132,6 +132,17 @@ func IsLocal(remote string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// IsThisMachine reports whether a request is one of this machine to itself. A browser here that was led to another site's name, which means this
+// machine all of a sudden (DNS rebinding), names that site as the host.
+func IsThisMachine(r *http.Request) bool {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return IsLocal(r.RemoteAddr) && (host == "" || strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback())
+}
+
 // minKey is how long an API key has to be, in characters.
 const minKey = 32
 
@@ -151,9 +162,9 @@ func ReadKeys(data string) (map[[sha256.Size]byte]string, error) {
 		case len(fields) != 2:
 			return nil, fmt.Errorf("line %d: expected a name and a key", number)
 		case len(fields[1]) < minKey:
-			return nil, fmt.Errorf("line %d: the key of %s has fewer than %d characters", number, fields[0], minKey)
+			return nil, fmt.Errorf("line %d: the key has fewer than %d characters", number, minKey) // without the name, which may be the key where they were mixed up
 		case names[fields[0]]:
-			return nil, fmt.Errorf("line %d: %s has a key already", number, fields[0])
+			return nil, fmt.Errorf("line %d: the name has a key already", number)
 		}
 		names[fields[0]] = true
 		keys[sha256.Sum256([]byte(fields[1]))] = fields[0]

@@ -259,8 +259,8 @@ func TestKeys(t *testing.T) {
 	for data, want := range map[string]string{
 		"":               "no key is in it",
 		"ward":           "line 1: expected a name and a key",
-		"\nward short\n": "line 2: the key of ward has fewer than 32 characters",
-		"a " + secret + "\na " + strings.Repeat("m", 32): "line 2: a has a key already",
+		"\nward short\n": "line 2: the key has fewer than 32 characters",
+		"a " + secret + "\na " + strings.Repeat("m", 32): "line 2: the name has a key already",
 	} {
 		if _, err := access.ReadKeys(data); err == nil || err.Error() != want || strings.Contains(err.Error(), secret) {
 			t.Errorf("%q: %v", data, err)
@@ -272,12 +272,20 @@ func TestKeys(t *testing.T) {
 func TestThisMachine(t *testing.T) {
 	for remote, in := range map[string]bool{"127.0.0.1:5": true, "[::1]:5": true, "192.0.2.1:5": false, "": false, "localhost": false} {
 		r := request()
-		r.RemoteAddr = remote
+		r.RemoteAddr, r.Host = remote, "localhost:8080"
 		if _, err := access.New(access.Config{}).Caller(context.Background(), r); (err == nil) != in {
 			t.Errorf("%q: %v", remote, err)
 		}
 		if _, err := access.New(access.Config{Open: true}).Caller(context.Background(), r); err != nil {
 			t.Errorf("%q, open: %v", remote, err)
+		}
+	}
+	// A page of another site, whose name was made to mean this machine, asks through a browser here.
+	for host, in := range map[string]bool{"localhost": true, "LOCALHOST:8080": true, "127.0.0.1:8080": true, "[::1]:8080": true, "[::1]": true, "": true, "evil.example": false, "evil.example:8080": false, "localhost.evil.example": false, "10.0.0.7:8080": false} {
+		r := request()
+		r.RemoteAddr, r.Host = "127.0.0.1:5", host
+		if _, err := access.New(access.Config{}).Caller(context.Background(), r); (err == nil) != in {
+			t.Errorf("asked for %q: %v", host, err)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type KeySet struct {
 	keys    map[string]jose.JSONWebKey
 	asked   time.Time // when the issuer was asked last
 	fetched time.Time // when it answered last
+	failed  error     // why it could not be asked last, nil where it could
 }
 
 // How long keys are used, how long the issuer is left alone after it was asked, and how long its answer may take.
@@ -113,22 +114,23 @@ func (s *KeySet) held(id string) (key jose.JSONWebKey, known, due bool) {
 func (s *KeySet) renew(ctx context.Context) error {
 	s.mutex.Lock()
 	now := s.now()
-	wait := s.address == "" || now.Sub(s.asked) < betweenAsks
+	wait, failed := s.address == "" || now.Sub(s.asked) < betweenAsks, s.failed
 	if !wait {
 		s.asked = now
 	}
 	s.mutex.Unlock()
 	if wait {
-		return nil
+		return failed // what a new key would be worth is as little known as it was just now
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTime) // others wait for it too
 	defer cancel()
 	keys, err := s.fetch(ctx)
-	if err != nil {
-		return fmt.Errorf("the issuer's keys: %w", err)
-	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	if s.failed = nil; err != nil {
+		s.failed = fmt.Errorf("the issuer's keys: %w", err)
+		return s.failed
+	}
 	s.keys, s.fetched = keys, now
 	return nil
 }

@@ -3,6 +3,7 @@ package access_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -69,5 +70,25 @@ func TestSlowIssuer(t *testing.T) {
 	waiting.Wait()
 	if asked.Load() != 2 {
 		t.Errorf("asked %d times", asked.Load())
+	}
+}
+
+// TestIssuerDown: as long as an issuer has never answered nothing is decided, also while it is left alone for a moment.
+func TestIssuerDown(t *testing.T) {
+	key := newKey(t, "known")
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer issuer.Close()
+	made, err := access.NewTokens(access.TokenConfig{
+		Issuer: "https://issuer.example", Audience: "https://charthand.example", KeySet: issuer.URL, HTTP: issuer.Client(), Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := access.New(access.Config{Tokens: made})
+	for range 2 {
+		_, err := guard.Caller(t.Context(), request("Authorization", "Bearer "+sign(t, key, jose.ES256, good())))
+		if err == nil || errors.Is(err, access.ErrRefused) || err.Error() != "the issuer's keys: status 502" {
+			t.Errorf("%v", err)
+		}
 	}
 }

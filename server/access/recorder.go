@@ -28,6 +28,8 @@ const (
 // RecorderConfig is what a Recorder needs; Server is required.
 type RecorderConfig struct {
 	Server AuditServer
+	// Own says that Server is the one that documents and patients are on: events refer to them there, elsewhere they name them.
+	Own bool
 	// Observe is told what came of each record; nil where nobody counts.
 	Observe func(Ending)
 	// Logger is told what could not be written; by default nobody is.
@@ -110,7 +112,7 @@ func (r *Recorder) Run(ctx context.Context) {
 
 // write writes a record, as often as it takes while the server may take it later.
 func (r *Recorder) write(ctx context.Context, record Record) {
-	local := len(record.Documents) > 0 || record.Patient != ""
+	local := r.config.Own && (len(record.Documents) > 0 || record.Patient != "")
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
 		_, err := r.config.Server.Create(ctx, "AuditEvent", "", record.AuditEvent(local))
 		var refused *client.StatusError

@@ -50,10 +50,10 @@ var seen = access.Record{
 }
 
 // written is what is told of records, after a run over them.
-func written(t *testing.T, s *auditServer, waiting int, during func(r *access.Recorder)) (endings map[access.Ending]int) {
+func written(t *testing.T, s *auditServer, own bool, waiting int, during func(r *access.Recorder)) (endings map[access.Ending]int) {
 	t.Helper()
 	endings = map[access.Ending]int{}
-	r := access.NewRecorder(access.RecorderConfig{Server: s, Waiting: waiting, Observe: func(e access.Ending) { endings[e]++ }})
+	r := access.NewRecorder(access.RecorderConfig{Server: s, Own: own, Waiting: waiting, Observe: func(e access.Ending) { endings[e]++ }})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -106,7 +106,7 @@ func TestRecorder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &auditServer{answer: test.answer}
-				if diff := cmp.Diff(test.want, written(t, s, 3, test.during)); diff != "" {
+				if diff := cmp.Diff(test.want, written(t, s, true, 3, test.during)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				if test.asked != 0 && s.asked != test.asked {
@@ -115,6 +115,17 @@ func TestRecorder(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestElsewhere: a server that documents are not on is not told that it has them.
+func TestElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &auditServer{answer: func(int, string) error { return nil }}
+		written(t, s, false, 3, func(r *access.Recorder) { r.Record(seen) })
+		if len(s.events) != 1 || !cmp.Equal(referred(s.events[0]), []string{""}) || !strings.Contains(s.events[0], `"value":"DocumentReference/42"`) {
+			t.Errorf("%s", s.events)
+		}
+	})
 }
 
 // epoch is when time begins in a synctest bubble.
