@@ -61,11 +61,11 @@ func (s *Server) called(c *gin.Context) (body []byte, ok bool) {
 
 // cards is POST /cds-services/{id}.
 func (s *Server) cards(c *gin.Context) {
-	if !enter(s.requests) {
+	if !enter(s.calls) {
 		s.busy(c)
 		return
 	}
-	defer leave(s.requests)
+	defer leave(s.calls)
 	body, ok := s.called(c)
 	if !ok {
 		return
@@ -111,11 +111,11 @@ func (s *Server) asked(r *cds.Request) (server cds.Server, why string) {
 
 // feedback is POST /cds-services/{id}/feedback.
 func (s *Server) feedback(c *gin.Context) {
-	if !enter(s.requests) {
+	if !enter(s.calls) {
 		s.busy(c)
 		return
 	}
-	defer leave(s.requests)
+	defer leave(s.calls)
 	body, ok := s.called(c)
 	if !ok {
 		return

@@ -28,11 +28,14 @@ func (s *Server) refuse(c *gin.Context, err error) {
 		s.answer(c, status, fault.Outcome())
 	case c.Request.Context().Err() != nil:
 		// The caller has gone; nobody reads this.
-		s.fail(c, http.StatusServiceUnavailable, fhir.CodeException, "the request was cancelled")
+		s.fail(c, statusGone, fhir.CodeException, "the request was cancelled")
 	default:
 		s.internal(c, "error", chain(err))
 	}
 }
+
+// statusGone is in the log and the metrics for a caller who has gone before the answer: no fault of the server's.
+const statusGone = 499
 
 // chain names the types of an error and of all that it wraps; the innermost tells most.
 func chain(err error) string {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/rs/cors"
+	"golang.org/x/net/netutil"
 )
 
 // Extractor is what the server needs of the line from document to Bundle.
@@ -121,7 +122,9 @@ type Server struct {
 	refusedHooks atomic.Int64
 	// A place in each for every request and every extraction that may be under way.
 	requests, extractions chan struct{}
-	gate                  *gate
+	// calls are the same for CDS Hooks, which wait for another server: none of them keeps a note waiting.
+	calls chan struct{}
+	gate  *gate
 }
 
 // Limits on slow and oversized requests.
@@ -130,6 +133,8 @@ const (
 
 	answerTimeout = time.Minute
 	maxHeader     = 64 << 10
+	// maxConnections is how many connections may be open; more wait for one to end.
+	maxConnections = 4096
 )
 
 // timeouts are how long a connection may take for a request's headers, for the whole of it, and until the next.
@@ -147,6 +152,7 @@ func New(config Config) (*Server, error) {
 		timeouts:    defaultTimeouts,
 		requests:    make(chan struct{}, requestsPerExtraction*config.MaxExtractions),
 		extractions: make(chan struct{}, config.MaxExtractions),
+		calls:       make(chan struct{}, config.MaxExtractions),
 		gate:        newGate(),
 	}
 	var err error
@@ -218,6 +224,7 @@ func (s *Server) ready(c *gin.Context) {
 // Run serves on the listener until the context ends, then finishes what it has accepted, for as long as Drain says. It
 // returns when nothing runs any more; the error is nil after an orderly shutdown.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	listener = netutil.LimitListener(listener, maxConnections)
 	server := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: s.timeouts.header,

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -129,7 +130,7 @@ func (a accessSettings) configure(config *server.Config) error {
 		}
 	}
 	if c := a.TLS; c != nil {
-		served := &certificate{settings: *c}
+		served := &certificate{settings: *c, logger: config.Logger}
 		if _, err := served.get(nil); err != nil {
 			faults = append(faults, fmt.Errorf("access.tls: %w", err))
 		}
@@ -162,10 +163,12 @@ func isLoopback(listen string) bool {
 // certificate is the server's, read again where its files have changed.
 type certificate struct {
 	settings certificateSettings
+	logger   *slog.Logger // is told of files that cannot be read; nil where nobody is
 
 	mutex   sync.Mutex
 	loaded  *tls.Certificate
 	changed time.Time
+	warned  time.Time
 }
 
 // get gives the certificate; while new files cannot be read, the one before.
@@ -181,6 +184,10 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	if c.loaded == nil {
 		return nil, err
+	}
+	if err != nil && c.logger != nil && time.Since(c.warned) > time.Minute {
+		c.logger.Error("the new certificate cannot be used; the one before is", "reason", err.Error())
+		c.warned = time.Now()
 	}
 	return c.loaded, nil
 }

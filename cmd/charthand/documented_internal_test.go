@@ -44,8 +44,8 @@ func flags() (names, variables []string) {
 
 // foreignFlags are those of other programs that the pages mention.
 var foreignFlags = []string{
-	"data-binary",                     // curl
-	"now",                             // systemctl
+	"data-binary", // curl
+	"now", "pty",  // systemctl, systemd-run
 	"from-file", "filename", "detach", // kubectl, docker
 	"check", // sha256sum
 }

@@ -35,7 +35,7 @@ type extractCommand struct {
 // Run implements the command.
 func (c *extractCommand) Run(ctx context.Context, s streams) (err error) {
 	r := &extraction{streams: s, outDir: c.OutDir, taken: map[string]bool{}, written: mapping.Counts{}, left: map[string]int{}}
-	o, err := c.modelFlags.openWith(c.siteFlags, c.folderFlag)
+	o, err := c.openWith(c.siteFlags, c.folderFlag)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (c *interopCommand) Help() string {
 
 // Run implements the command.
 func (c *interopCommand) Run(ctx context.Context, s streams) error {
-	o, err := c.modelFlags.openWith(c.siteFlags, c.folderFlag)
+	o, err := c.openWith(c.siteFlags, c.folderFlag)
 	if err != nil {
 		return err
 	}

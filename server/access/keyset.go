@@ -33,6 +33,7 @@ type KeySet struct {
 // How long keys are used, how long the issuer is left alone after it was asked, and how long its answer may take.
 const (
 	keepKeys    = time.Hour
+	maxAge      = 24 * time.Hour // where the issuer cannot be asked
 	betweenAsks = 10 * time.Second
 	fetchTime   = betweenAsks / 2
 	// maxKeys bounds what is read, in bytes.
@@ -87,18 +88,30 @@ func hostPort(u *url.URL) string {
 // issuer cannot be asked.
 func (s *KeySet) key(ctx context.Context, id string) (jose.JSONWebKey, error) {
 	key, known, due := s.held(id)
-	if known && !due {
+	if known && !due && !s.isStale() {
 		return key, nil
 	}
 	_, err, _ := s.asking.Do("", func() (any, error) { return nil, s.renew(ctx) })
 	key, known, _ = s.held(id)
 	switch {
+	case known && s.isStale():
+		return key, errStale
 	case known:
 		return key, nil
 	case err != nil:
 		return key, err
 	}
 	return key, refuse("no key of the issuer has the token's kid")
+}
+
+// errStale says that nobody knows any more whether a key is still good.
+var errStale = errors.New("the issuer's keys: they have not been had for a day")
+
+// isStale reports whether the keys are too old to be used at all: the issuer may have taken some back.
+func (s *KeySet) isStale() bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.address != "" && s.now().Sub(s.fetched) >= maxAge
 }
 
 // held gives a key that is known; due says that the keys are old and the issuer may be asked.

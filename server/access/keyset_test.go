@@ -92,3 +92,31 @@ func TestIssuerDown(t *testing.T) {
 		}
 	}
 }
+
+// TestOldKeys: while an issuer is down its keys count for a day, and then nobody is let in by them, since it may have taken some back.
+func TestOldKeys(t *testing.T) {
+	i := newIssuer(t)
+	key := newKey(t, "a")
+	i.publish(key)
+	at := now
+	made, err := access.NewTokens(access.TokenConfig{Issuer: "https://issuer.example", Audience: "https://charthand.example", KeySet: i.web.URL, HTTP: i.web.Client(), Now: func() time.Time { return at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := access.New(access.Config{Tokens: made})
+	claims := good()
+	claims["exp"] = now.Add(100 * time.Hour).Unix()
+	token := sign(t, key, jose.ES256, claims)
+	for _, step := range []struct {
+		after time.Duration
+		down  bool
+		good  bool
+	}{{0, false, true}, {2 * time.Hour, true, true}, {23 * time.Hour, true, true}, {25 * time.Hour, true, false}, {26 * time.Hour, false, true}} {
+		at = now.Add(step.after)
+		i.down.Store(step.down)
+		_, err := guard.Caller(context.Background(), request("Authorization", "Bearer "+token))
+		if (err == nil) != step.good || errors.Is(err, access.ErrRefused) {
+			t.Errorf("after %s: %v", step.after, err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"charthand/fhir/client"
@@ -50,6 +51,8 @@ const (
 	firstWait = time.Second
 	maxWait   = time.Minute
 	flushTime = 5 * time.Second
+	// maxFaults is how often the server may fail over one record (500): those that wait behind it are worth more.
+	maxFaults = 5
 )
 
 // NewRecorder makes a Recorder; Run does its work.
@@ -68,12 +71,19 @@ func NewRecorder(config RecorderConfig) *Recorder {
 
 // Record takes a record, at once: an access waits for no audit. Where too many wait it is dropped, and that is counted.
 func (r *Recorder) Record(record Record) {
+	if record.isTurnedAway() && len(r.waiting) >= cap(r.waiting)/2 {
+		r.drop(record, "too many of unknown callers wait")
+		return
+	}
 	select {
 	case r.waiting <- record:
 	default:
 		r.drop(record, "too many wait")
 	}
 }
+
+// isTurnedAway reports whether nobody knows who made an access: anybody who reaches the port can make such records, as many as they like.
+func (r Record) isTurnedAway() bool { return r.Status == http.StatusUnauthorized }
 
 func (r *Recorder) drop(record Record, why string) {
 	r.config.Observe(Dropped)
@@ -113,6 +123,7 @@ func (r *Recorder) Run(ctx context.Context) {
 // write writes a record, as often as it takes while the server may take it later.
 func (r *Recorder) write(ctx context.Context, record Record) {
 	local := r.config.Own && (len(record.Documents) > 0 || record.Patient != "")
+	faults := 0 // times that the server has failed over it
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
 		_, err := r.config.Server.Create(ctx, "AuditEvent", "", record.AuditEvent(local))
 		var refused *client.StatusError
@@ -123,10 +134,14 @@ func (r *Recorder) write(ctx context.Context, record Record) {
 		case ctx.Err() != nil:
 			r.drop(record, "charthand ends")
 			return
-		case local && errors.As(err, &refused) && !refused.Temporary():
-			local = false // a document that came with the request need not be on the server
+		case errors.As(err, &refused) && refused.Status == http.StatusInternalServerError:
+			faults++
+		}
+		switch refusedForGood := !client.IsTemporary(err) || faults == maxFaults; {
+		case local && refused != nil && refusedForGood:
+			local, faults = false, 0 // a document that came with the request need not be on the server
 			continue
-		case !client.IsTemporary(err):
+		case refusedForGood:
 			r.config.Observe(Refused)
 			r.config.Logger.Error("audit event refused", "request", record.Request, "reason", err.Error())
 			return

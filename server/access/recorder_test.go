@@ -88,6 +88,34 @@ func TestRecorder(t *testing.T) {
 			}
 			return nil
 		}, func(r *access.Recorder) { r.Record(seen) }, map[access.Ending]int{access.Sent: 1}, 2},
+		"a server that fails over one of them": {func(_ int, event string) error {
+			if strings.Contains(event, "bad-1") {
+				return refused(http.StatusInternalServerError)
+			}
+			return nil
+		}, func(r *access.Recorder) {
+			bad := seen
+			bad.Request = "bad-1"
+			r.Record(bad)
+			r.Record(seen)
+			time.Sleep(time.Hour)
+		}, map[access.Ending]int{access.Refused: 1, access.Sent: 1}, 11},
+		"unknown callers leave places for others": {func(int, string) error {
+			if time.Since(epoch) < time.Hour {
+				return refused(http.StatusBadGateway)
+			}
+			return nil
+		}, func(r *access.Recorder) {
+			unknown := seen
+			unknown.Status = http.StatusUnauthorized
+			for range 3 { // one is tried, one waits
+				r.Record(unknown)
+				synctest.Wait()
+			}
+			r.Record(seen)
+			r.Record(seen)
+			time.Sleep(2 * time.Hour)
+		}, map[access.Ending]int{access.Dropped: 1, access.Sent: 4}, 0},
 		"refused":       {func(int, string) error { return refused(http.StatusForbidden) }, func(r *access.Recorder) { r.Record(seen) }, map[access.Ending]int{access.Refused: 1}, 2},
 		"down for good": {func(int, string) error { return refused(http.StatusBadGateway) }, func(r *access.Recorder) { r.Record(seen); r.Record(seen) }, map[access.Ending]int{access.Dropped: 2}, 0},
 		"too many": {func(int, string) error { return refused(http.StatusBadGateway) }, func(r *access.Recorder) {
