@@ -227,20 +227,25 @@ func TestOtherWords(t *testing.T) {
 		text         string
 		first, later marking
 		decided      []string
+		stripped     []string
 		gone         []string
 		written      []string
 	}{
-		"with more words":              {"She has severe gout.", marking{"gout": "Disease_disorder"}, marking{"severe gout": "Disease_disorder"}, []string{"gout"}, nil, nil},
-		"with fewer":                   {"She has severe gout.", marking{"severe gout": "Disease_disorder"}, marking{"gout": "Disease_disorder"}, []string{"severe gout"}, nil, nil},
-		"no decision":                  {"She has severe gout.", marking{"gout": "Disease_disorder"}, marking{"severe gout": "Disease_disorder"}, nil, nil, []string{"severe gout"}},
-		"another thing in the joint":   {"Lung cancer with brain metastases.", marking{"Lung cancer": "Disease_disorder"}, marking{"Lung cancer with brain metastases": "Disease_disorder"}, []string{"Lung cancer"}, nil, []string{"Lung cancer with brain metastases"}},
-		"one that becomes two":         {"Bone pain fracture.", marking{"Bone pain fracture": "Disease_disorder"}, marking{"Bone pain": "Disease_disorder", "fracture": "Disease_disorder"}, []string{"Bone pain fracture"}, nil, []string{"Bone pain", "fracture"}},
-		"two that become one":          {"Bone pain fracture.", marking{"Bone pain": "Disease_disorder", "fracture": "Disease_disorder"}, marking{"Bone pain fracture": "Disease_disorder"}, []string{"fracture"}, nil, []string{"Bone pain fracture"}},
-		"words that only overlap":      {"Acute chest pain syndrome.", marking{"Acute chest pain": "Disease_disorder"}, marking{"chest pain syndrome": "Disease_disorder"}, []string{"Acute chest pain"}, nil, []string{"chest pain syndrome"}},
-		"another place":                {"She has gout. She has asthma.", marking{"gout": "Disease_disorder"}, marking{"asthma": "Disease_disorder"}, []string{"gout"}, nil, []string{"asthma"}},
-		"another type":                 {"She had an appendectomy.", marking{"appendectomy": "Therapeutic_procedure"}, marking{"an appendectomy": "Disease_disorder"}, []string{"appendectomy"}, nil, []string{"an appendectomy"}},
-		"another time":                 {"Appendectomy done in 2011.", marking{"Appendectomy": "Therapeutic_procedure"}, marking{"Appendectomy done": "Therapeutic_procedure", "2011": "Date"}, []string{"Appendectomy"}, nil, []string{"Appendectomy done"}},
-		"deleted, and with more words": {"She has severe gout.", marking{"gout": "Disease_disorder"}, marking{"severe gout": "Disease_disorder"}, nil, []string{"gout"}, nil},
+		"with more words":              {"She has severe gout.", marking{"gout": "Disease_disorder"}, marking{"severe gout": "Disease_disorder"}, []string{"gout"}, nil, nil, nil},
+		"with fewer":                   {"She has severe gout.", marking{"severe gout": "Disease_disorder"}, marking{"gout": "Disease_disorder"}, []string{"severe gout"}, nil, nil, nil},
+		"no decision":                  {"She has severe gout.", marking{"gout": "Disease_disorder"}, marking{"severe gout": "Disease_disorder"}, nil, nil, nil, []string{"severe gout"}},
+		"another thing in the joint":   {"Lung cancer with brain metastases.", marking{"Lung cancer": "Disease_disorder"}, marking{"Lung cancer with brain metastases": "Disease_disorder"}, []string{"Lung cancer"}, nil, nil, []string{"Lung cancer with brain metastases"}},
+		"another thing before":         {"Brain metastases of lung cancer.", marking{"lung cancer": "Disease_disorder"}, marking{"Brain metastases of lung cancer": "Disease_disorder"}, []string{"lung cancer"}, nil, nil, []string{"Brain metastases of lung cancer"}},
+		"one that becomes two":         {"Bone pain fracture.", marking{"Bone pain fracture": "Disease_disorder"}, marking{"Bone pain": "Disease_disorder", "fracture": "Disease_disorder"}, []string{"Bone pain fracture"}, nil, nil, []string{"Bone pain", "fracture"}},
+		"two that become one":          {"Bone pain fracture.", marking{"Bone pain": "Disease_disorder", "fracture": "Disease_disorder"}, marking{"Bone pain fracture": "Disease_disorder"}, []string{"fracture"}, nil, nil, []string{"Bone pain fracture"}},
+		"words that only overlap":      {"Acute chest pain syndrome.", marking{"Acute chest pain": "Disease_disorder"}, marking{"chest pain syndrome": "Disease_disorder"}, []string{"Acute chest pain"}, nil, nil, []string{"chest pain syndrome"}},
+		"another place":                {"She has gout. She has asthma.", marking{"gout": "Disease_disorder"}, marking{"asthma": "Disease_disorder"}, []string{"gout"}, nil, nil, []string{"asthma"}},
+		"another type":                 {"She had an appendectomy.", marking{"appendectomy": "Therapeutic_procedure"}, marking{"an appendectomy": "Disease_disorder"}, []string{"appendectomy"}, nil, nil, []string{"an appendectomy"}},
+		"another time":                 {"Appendectomy done in 2011.", marking{"Appendectomy": "Therapeutic_procedure"}, marking{"Appendectomy done": "Therapeutic_procedure", "2011": "Date"}, []string{"Appendectomy"}, nil, nil, []string{"Appendectomy done"}},
+		"stripped, in the same words":  {"She has gout.", marking{"gout": "Disease_disorder"}, marking{"gout": "Disease_disorder"}, nil, []string{"gout"}, nil, nil},
+		"stripped, in other words":     {"She has severe gout.", marking{"gout": "Disease_disorder"}, marking{"severe gout": "Disease_disorder"}, nil, []string{"gout"}, nil, []string{"severe gout"}},
+		"stripped, of another type":    {"She had an appendectomy.", marking{"appendectomy": "Therapeutic_procedure"}, marking{"appendectomy": "Disease_disorder"}, nil, []string{"appendectomy"}, nil, []string{"appendectomy"}},
+		"deleted, and with more words": {"She has severe gout.", marking{"gout": "Disease_disorder"}, marking{"severe gout": "Disease_disorder"}, nil, nil, []string{"gout"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShelf(t)
@@ -250,16 +255,22 @@ func TestOtherWords(t *testing.T) {
 				s.held[reference]["note"] = []any{map[string]any{"text": "I agree."}}
 				s.put(reference, s.held[reference], 2)
 			}
+			for _, words := range test.stripped { // of all that charthand would know it by, where no history tells
+				reference := s.called(words)
+				delete(s.held[reference], "identifier")
+				delete(s.held[reference], "extension")
+				s.put(reference, s.held[reference], 2)
+			}
 			for _, words := range test.gone {
 				reference := s.called(words)
 				s.keep(reference)
 				delete(s.held, reference)
 			}
-			before := s.states()
+			before := maps.Clone(s.held)
 			s.extract(newExtractor(t, test.later), document("n1", "1", test.text, nil))
 			written := []string{}
-			for words := range s.states() {
-				if before[words] == "" {
+			for reference, r := range s.held {
+				if words, is := at(r, "code", "text").(string); is && before[reference] == nil {
 					written = append(written, words)
 				}
 			}
@@ -267,11 +278,55 @@ func TestOtherWords(t *testing.T) {
 			if diff := cmp.Diff(append([]string{}, test.written...), written); diff != "" {
 				t.Error(diff)
 			}
-			for _, words := range test.decided {
-				if version := at(s.held[s.called(words)], "meta", "versionId"); version != "2" {
-					t.Errorf("%q has version %v", words, version)
+			for reference, r := range before {
+				if version := at(s.held[reference], "meta", "versionId"); at(r, "meta", "versionId") == "2" && version != "2" {
+					t.Errorf("%s has version %v", reference, version)
 				}
 			}
 		})
+	}
+}
+
+// What somebody has deleted is no reason of a drug any more: most servers take no reference to it.
+func TestDeletedReason(t *testing.T) {
+	const text = "Started on ceftriaxone 1 g IV daily for pneumonia."
+	e := newExtractor(t, lifeWords)
+	s := newShelf(t)
+	s.extract(e, document("n1", "1", text, nil))
+	pneumonia, drug := s.called("pneumonia"), s.called("ceftriaxone")
+	if diff := cmp.Diff([]any{map[string]any{"reference": pneumonia}}, s.held[drug]["reasonReference"]); diff != "" {
+		t.Fatal(diff)
+	}
+	s.keep(pneumonia)
+	delete(s.held, pneumonia)
+	for range 2 {
+		s.extract(e, document("n1", "1", text, nil))
+	}
+	if reasons, version := s.held[drug]["reasonReference"], at(s.held[drug], "meta", "versionId"); reasons != nil || version != "2" {
+		t.Errorf("version %v is for %v", version, reasons)
+	}
+}
+
+// A fact that was deleted, and stands there again, is no duplicate of what it was.
+func TestWrittenAgain(t *testing.T) {
+	e := newExtractor(t, lifeWords)
+	s := newShelf(t)
+	s.extract(e, document("n1", "1", "She has gout.", nil))
+	gout := s.called("gout")
+	s.past["Condition/0"] = json.RawMessage(encodedOf(t, s.held[gout]))
+	for _, r := range s.held {
+		if targets, ok := r["target"].([]any); ok {
+			r["target"] = append([]any{map[string]any{"reference": "Condition/0"}}, targets...)
+		}
+	}
+	result := s.extract(e, document("n1", "1", "She has gout.", nil))
+	var told []string
+	for _, issue := range result.Outcome.Issues {
+		if strings.Contains(issue.Diagnostics, "Condition/") {
+			told = append(told, issue.Diagnostics)
+		}
+	}
+	if diff := cmp.Diff([]string{gout + ": unchanged"}, told); diff != "" {
+		t.Error(diff)
 	}
 }
