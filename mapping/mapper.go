@@ -202,14 +202,12 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	for i, f := range facts {
 		earlier, held := known[f.id]
 		if held && !earlier.Ours {
-			why := ""
+			why := "left as it is: somebody else has changed or reviewed it"
 			switch {
 			case earlier.Deleted:
 				why = "not written again: somebody has deleted it"
 			case alike[f.id]:
 				why = "left as it is, and nothing is written beside it: somebody else has changed or reviewed what is now read in other words"
-			default:
-				why = "left as it is: somebody else has changed or reviewed it"
 			}
 			lived.Add(fhir.SeverityInformation, fhir.CodeBusinessRule, "", earlier.name()+": "+why)
 			continue

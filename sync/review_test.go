@@ -57,7 +57,7 @@ func TestReviewedByProvenance(t *testing.T) {
 // changing is an Extractor that changes one fact; meanwhile is what happens while it works.
 type changing struct{ meanwhile func() }
 
-func (c changing) Extract(_ context.Context, document *fhir.Document) (*extract.Result, error) {
+func (c changing) Extract(context.Context, *fhir.Document) (*extract.Result, error) {
 	c.meanwhile()
 	return &extract.Result{Made: &mapping.Made{Outcome: &fhir.Outcome{}, Bundle: &fhir.Bundle{ResourceType: "Bundle", Type: "transaction", Entry: []fhir.Entry{{
 		FullURL: "urn:uuid:6", Resource: map[string]any{"resourceType": "MedicationStatement", "id": "6"},
