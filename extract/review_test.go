@@ -330,3 +330,38 @@ func TestWrittenAgain(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A drug is still charthand's where its reason is not any more, or never was on the server: nobody has changed the drug.
+func TestReasonOfNobody(t *testing.T) {
+	const text = "Started on ceftriaxone 1 g IV daily for pneumonia."
+	e := newExtractor(t, lifeWords)
+	for name, happen := range map[string]func(s *shelf, pneumonia, drug string){
+		"the server did not take it": func(s *shelf, pneumonia, drug string) {
+			delete(s.held, pneumonia)
+			delete(s.held[drug], "reasonReference")
+			for _, r := range s.held {
+				if targets, ok := r["target"].([]any); ok {
+					r["target"] = slices.DeleteFunc(targets, func(target any) bool { return at(target, "reference") == pneumonia })
+				}
+			}
+		},
+		"its identifier is gone":                 func(s *shelf, pneumonia, _ string) { delete(s.held[pneumonia], "identifier") },
+		"it is deleted, and there is no history": func(s *shelf, pneumonia, _ string) { delete(s.held, pneumonia) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelf(t)
+			s.extract(e, document("n1", "1", text, nil))
+			drug := s.called("ceftriaxone")
+			happen(s, s.called("pneumonia"), drug)
+			s.extract(e, document("n1", "1", text, nil))
+			reasons, _ := s.held[drug]["reasonReference"].([]any)
+			if is := len(reasons) == 1 && at(reasons[0], "reference") == s.called("pneumonia"); !is {
+				t.Errorf("it is given for %v", reasons)
+			}
+			s.extract(e, document("n1", "2", text, map[string]any{"status": "entered-in-error"}))
+			if state := s.states()["ceftriaxone"]; state != "entered-in-error" {
+				t.Errorf("the drug is %s", state)
+			}
+		})
+	}
+}

@@ -3,6 +3,8 @@ package sync_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,5 +194,43 @@ func TestFormer(t *testing.T) {
 				t.Errorf("held %s, formerly %s", held, former)
 			}
 		})
+	}
+}
+
+// unchanging is a server that lets nobody change what it holds.
+type unchanging struct{ *memory }
+
+func (unchanging) Update(context.Context, string, string, any) (*client.Answer, error) {
+	return nil, &client.StatusError{Status: 422}
+}
+
+// A drug still refers to a problem whose change the server refuses: that it does not would look like somebody's decision. Nothing tells that the
+// problem was changed.
+func TestRefusedChange(t *testing.T) {
+	m := newMemory()
+	b := bundle("c", "d")
+	for i, entry := range b.Entry {
+		if entry.FullURL == "urn:uuid:c" {
+			b.Entry[i].Request = fhir.Request{Method: "PUT", URL: "Condition/5", IfMatch: `W/"1"`}
+		}
+	}
+	w, err := sync.New(sync.Config{Server: unchanging{m}, Extractor: result{bundle: b}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Handle(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	var references []string
+	for _, name := range slices.Sorted(maps.Keys(m.held)) {
+		for _, element := range []string{"reasonReference", "target"} {
+			list, _ := m.held[name][element].([]any)
+			for _, reference := range list {
+				references = append(references, element+" "+reference.(map[string]any)["reference"].(string))
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"reasonReference Condition/5", "target MedicationStatement/3", "target Condition/2"}, references); diff != "" {
+		t.Error(diff)
 	}
 }
