@@ -75,7 +75,7 @@ func facts(t *testing.T, id, date, note string) (list []json.RawMessage) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, with(t, encoded, fmt.Sprintf(`{"id":"%s-%d","meta":{"versionId":"1","lastUpdated":"2026-11-30T00:00:00Z"}}`, id, i)))
+		list = append(list, with(t, encoded, fmt.Sprintf(`{"id":"%s-%d","meta":{"versionId":"1","lastUpdated":"2026-11-30T00:00:00Z","security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"AIAST"}]}}`, id, i)))
 	}
 	return list
 }

@@ -38,7 +38,7 @@ func (f fake) Search(_ context.Context, query string, each func(client.Found) er
 // recoded gives one of charthand's Conditions with another code, as charthand would have written it: with the digest of what it says.
 func recoded(t *testing.T, raw json.RawMessage, id, code string) json.RawMessage {
 	t.Helper()
-	raw = with(t, raw, fmt.Sprintf(`{"id":%q,"identifier":[{"value":%q}],"code":%s}`, id, id, code))
+	raw = with(t, raw, fmt.Sprintf(`{"id":%q,"identifier":[{"system":"urn:ietf:rfc:3986","value":"urn:uuid:%s"}],"code":%s}`, id, id, code))
 	var said, whole map[string]json.RawMessage
 	if err := errors.Join(json.Unmarshal(raw, &said), json.Unmarshal(raw, &whole)); err != nil {
 		t.Fatal(err)

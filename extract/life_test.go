@@ -26,9 +26,37 @@ type shelf struct {
 	t    *testing.T
 	held map[string]map[string]any // "Type/id" → resource
 	next int
+	past map[string]json.RawMessage // what the history of a resource tells
 }
 
-func newShelf(t *testing.T) *shelf { return &shelf{t: t, held: map[string]map[string]any{}, next: 1} }
+func newShelf(t *testing.T) *shelf {
+	return &shelf{t, map[string]map[string]any{}, 1, map[string]json.RawMessage{}}
+}
+
+// keep keeps what a resource is now as its history.
+func (s *shelf) keep(reference string) {
+	s.past[reference] = json.RawMessage(encodedOf(s.t, s.held[reference]))
+}
+
+// extract has a document read, the first of some, and runs what is made of it.
+func (s *shelf) extract(e *extract.Extractor, documents ...map[string]any) *extract.Result {
+	s.t.Helper()
+	read, err := fhir.ReadDocuments(s.with(documents...))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	read[0].Beside.Former = s.past
+	result, err := e.Extract(context.Background(), read[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	encoded, err := fhir.Encode(result.Bundle)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.run(encoded)
+	return result
+}
 
 // run runs a transaction.
 func (s *shelf) run(bundle []byte) {

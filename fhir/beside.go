@@ -15,6 +15,8 @@ type Beside struct {
 	Provenances map[string][]*ReadProvenance
 	// Targeting are those that have a resource as a target, by "Type/id".
 	Targeting map[string][]*ReadProvenance
+	// Former are versions that a server has held of resources that it holds no more, or whose identifiers are gone, by "Type/id".
+	Former map[string]json.RawMessage
 	// named are the documents by their business identifiers, replaced those that another one replaces, by "Type/id" or identifier.
 	named    map[Identifier]string
 	replaced map[any]bool
@@ -22,7 +24,9 @@ type Beside struct {
 
 // newBeside makes an empty Beside.
 func newBeside() *Beside {
-	return &Beside{map[string]json.RawMessage{}, map[string][]*ReadProvenance{}, map[string][]*ReadProvenance{}, map[Identifier]string{}, map[any]bool{}}
+	return &Beside{
+		map[string]json.RawMessage{}, map[string][]*ReadProvenance{}, map[string][]*ReadProvenance{}, map[string]json.RawMessage{}, map[Identifier]string{}, map[any]bool{},
+	}
 }
 
 // NewBeside makes a Beside of resources that were found somewhere else than in one Bundle; what cannot be read is passed over.

@@ -68,8 +68,8 @@ func (p fromBundle) Facts(_ context.Context, documents []*fhir.Document) ([]Prio
 	if name := p.beside.Document(documents[len(documents)-1].Replaces); name != "" {
 		names = append(names, name)
 	}
-	var facts []PriorFact
-	seen := map[string]bool{}
+	var order []string
+	identities := map[string][]string{} // of all that charthand has written, as far as they are known
 	for _, name := range names {
 		for _, provenance := range p.beside.Provenances[name] {
 			if !p.rules.IsOwn(provenance) {
@@ -77,33 +77,45 @@ func (p fromBundle) Facts(_ context.Context, documents []*fhir.Document) ([]Prio
 			}
 			for _, target := range provenance.Target {
 				reference := fhir.LocalReference(target.Reference)
-				raw, held := p.beside.Resources[reference]
-				resourceType, id, _ := strings.Cut(reference, "/")
-				if !held || seen[reference] || !slices.Contains(ResourceTypes, ResourceType(resourceType)) {
+				resourceType, _, _ := strings.Cut(reference, "/")
+				if _, seen := identities[reference]; seen || !slices.Contains(ResourceTypes, ResourceType(resourceType)) {
 					continue
 				}
-				seen[reference] = true
-				version, untouched := p.untouched(reference, raw, names)
-				facts = append(facts, PriorFact{Type: resourceType, ID: id, Version: version, Ours: untouched, Resource: raw})
+				order = append(order, reference)
+				if identities[reference] = p.rules.identities(p.beside.Resources[reference]); len(identities[reference]) == 0 {
+					identities[reference] = p.rules.identities(p.beside.Former[reference])
+				}
 			}
 		}
 	}
-	return facts, nil
+	var facts, deleted []PriorFact
+	for _, reference := range order {
+		fact := PriorFact{Identities: identities[reference], Resource: p.beside.Resources[reference], Was: p.beside.Former[reference]}
+		fact.Type, fact.ID, _ = strings.Cut(reference, "/")
+		if fact.Resource != nil {
+			fact.Version, fact.Ours = p.untouched(reference, fact.Resource, names, identities)
+			facts = append(facts, fact)
+		} else if fact.Was != nil {
+			fact.Resource, fact.Deleted = fact.Was, true
+			deleted = append(deleted, fact)
+		}
+	}
+	return append(facts, deleted...), nil
 }
 
 // untouched reports whether only charthand has written a resource, and of these documents alone: its content is that whose digest it
 // carries, or what charthand makes of it when it takes it back, and no other Provenance speaks of it.
-func (p fromBundle) untouched(reference string, raw json.RawMessage, documents []string) (version string, untouched bool) {
+func (p fromBundle) untouched(reference string, raw json.RawMessage, documents []string, identities map[string][]string) (version string, untouched bool) {
 	held := p.rules.ReadHeld(raw)
 	isSomebodys := func(other *fhir.ReadProvenance) bool { return !p.rules.IsOwn(other) || !other.Names(documents) }
-	return held.Version, held.Version != "" && held.Unchanged && !slices.ContainsFunc(p.beside.Targeting[reference], isSomebodys)
+	return held.Version, held.Version != "" && held.Unchanged && held.hasItsReasons(identities) && !slices.ContainsFunc(p.beside.Targeting[reference], isSomebodys)
 }
 
 // digestExtension names the extension with the digest of a fact's content, after the namespace.
 const digestExtension = "digest"
 
 // digest gives a hash of what a fact's resource says, without what servers change: its header, identifier, extensions, and references to
-// other facts.
+// other facts, whose identities stand in extensions.
 func digest(made resource.Resource) string {
 	said := made.Common()
 	kept := *said

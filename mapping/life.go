@@ -26,15 +26,24 @@ type PriorFacts interface {
 
 // PriorFact is a fact as a server holds it now.
 type PriorFact struct {
-	Type     string
-	ID       string // the server's
-	Version  string // meta.versionId
-	Ours     bool   // only charthand has ever written it, of these documents alone
-	Resource json.RawMessage
+	Type    string
+	ID      string // the server's
+	Version string // meta.versionId
+	Ours    bool   // only charthand has ever written it, of these documents alone
+	Deleted bool   // the server holds it no more
+	// Identities are the UUIDs of charthand's identifiers that it has, or had when it had any; none are known where somebody has taken
+	// them away, and the server does not tell what was there before.
+	Identities []string
+	// Resource is what the server holds, or has held of one that is deleted; Was what it has held when the identifiers were there, where they
+	// are not any more.
+	Resource, Was json.RawMessage
 }
 
-// earlier gives the prior facts of documents by their UUIDs. Of several with one identifier the first counts, and the outcome names the
-// others.
+// name is the "Type/id" of a fact.
+func (p *PriorFact) name() string { return p.Type + "/" + p.ID }
+
+// earlier gives the prior facts of documents by their UUIDs, those whose UUIDs are not known by "Type/id". Of several with one identifier the
+// first counts, and the outcome names the others.
 func (m *Mapper) earlier(ctx context.Context, documents []*fhir.Document, prior PriorFacts, outcome *fhir.Outcome) (map[string]PriorFact, error) {
 	if prior == nil {
 		return nil, nil
@@ -45,22 +54,16 @@ func (m *Mapper) earlier(ctx context.Context, documents []*fhir.Document, prior 
 	}
 	known := map[string]PriorFact{}
 	for _, fact := range facts {
-		var named struct {
-			Identifier []fhir.Identifier `json:"identifier"`
+		if len(fact.Identities) == 0 {
+			known[fact.name()] = fact
 		}
-		if json.Unmarshal(fact.Resource, &named) != nil {
-			continue
-		}
-		for _, identifier := range named.Identifier {
-			id, own := strings.CutPrefix(identifier.Value, "urn:uuid:")
-			if !own || identifier.System != m.config.Rules.IdentifierSystem {
-				continue
+		for _, id := range fact.Identities {
+			first, twice := known[id]
+			if !twice {
+				known[id] = fact
+			} else if !fact.Deleted {
+				outcome.Add(fhir.SeverityWarning, fhir.CodeBusinessRule, "", fmt.Sprintf("%s: left as it is: it is a duplicate of %s", fact.name(), first.name()))
 			}
-			if first, twice := known[id]; twice {
-				outcome.Add(fhir.SeverityWarning, fhir.CodeBusinessRule, "", fmt.Sprintf("%s/%s: left as it is: it is a duplicate of %s/%s", fact.Type, fact.ID, first.Type, first.ID))
-				continue
-			}
-			known[id] = fact
 		}
 	}
 	return known, nil
@@ -101,11 +104,15 @@ func retract(b *fhir.Bundle, namespace string, known map[string]PriorFact, said 
 		}
 	}
 	slices.SortFunc(gone, func(a, b string) int {
-		return strings.Compare(known[a].Type+"/"+known[a].ID, known[b].Type+"/"+known[b].ID)
+		first, second := known[a], known[b]
+		return strings.Compare(first.name(), second.name())
 	})
 	var retracted []fhir.Reference
 	for _, id := range gone {
 		fact := known[id]
+		if fact.Deleted {
+			continue
+		}
 		if !fact.Ours {
 			outcome.Add(fhir.SeverityWarning, fhir.CodeBusinessRule, "", fmt.Sprintf("%s/%s: no longer said, but left as it is: somebody else has changed or reviewed it", fact.Type, fact.ID))
 			continue
@@ -118,7 +125,7 @@ func retract(b *fhir.Bundle, namespace string, known map[string]PriorFact, said 
 		if changed == nil { // it was taken back before
 			continue
 		}
-		update(b, id, fact, changed, nil)
+		update(b, id, fact, changed)
 		retracted = append(retracted, fhir.Reference{Reference: "urn:uuid:" + id})
 		outcome.Add(fhir.SeverityInformation, fhir.CodeInformational, "", fmt.Sprintf("%s/%s: retracted", fact.Type, fact.ID))
 	}
@@ -158,7 +165,7 @@ func markInError(fact PriorFact, namespace string) (resource.Raw, error) {
 			return nil, err
 		}
 	}
-	if raw["text"], err = fhir.Encode(narrative(fact.Type + ": entered in error, taken back by software.")); err != nil {
+	if raw["text"], err = fhir.Encode(narrative(fact.Type + takenBackBySoftware)); err != nil {
 		return nil, err
 	}
 	return raw, renewDigest(raw, ResourceType(fact.Type), namespace)
@@ -199,28 +206,44 @@ func isInError(status json.RawMessage) bool {
 	return json.Unmarshal(status, &concept) == nil && len(concept.Coding) > 0 && concept.Coding[0].Code == enteredInError
 }
 
-// isUnchanged reports whether a server holds a fact just as it would be written now.
-func isUnchanged(fact PriorFact, made any) bool {
-	encoded, err := fhir.Encode(made)
+// isUnchanged reports whether a server holds a fact just as it would be written now. In what words its narrative says the same is no matter.
+func isUnchanged(fact PriorFact, made resource.Resource) bool {
+	revised, err := revise(fact, made)
+	if err != nil {
+		return false
+	}
+	encoded, err := fhir.Encode(revised)
 	return err == nil && reflect.DeepEqual(content(fact.Resource), content(encoded))
 }
 
-// content decodes a resource without what a server adds to it.
+// content decodes a resource without its narrative and what a server adds.
 func content(raw []byte) map[string]any {
-	var decoded map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	if decoder.Decode(&decoded) != nil {
+	decoded, err := decode(raw)
+	if err != nil {
 		return nil
 	}
 	delete(decoded, "id")
+	delete(decoded, "text")
 	if meta, ok := decoded["meta"].(map[string]any); ok {
-		for _, added := range []string{"versionId", "lastUpdated", "source"} {
-			delete(meta, added)
-		}
+		withoutServers(meta)
 		if len(meta) == 0 {
 			delete(decoded, "meta")
 		}
 	}
 	return decoded
+}
+
+// decode decodes a resource; its numbers stay as they are written.
+func decode(raw []byte) (decoded map[string]any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	err = decoder.Decode(&decoded)
+	return decoded, err
+}
+
+// withoutServers takes out of a meta what servers write there.
+func withoutServers(meta map[string]any) {
+	for _, added := range []string{"versionId", "lastUpdated", "source"} {
+		delete(meta, added)
+	}
 }

@@ -181,6 +181,7 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	}
 	r := newReader(m, n)
 	facts := r.facts()
+	alike := r.recognize(facts, known)
 	w := newWriter(r, facts, known)
 
 	bundle := &fhir.Bundle{ResourceType: "Bundle", Type: "transaction"}
@@ -201,7 +202,14 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 	for i, f := range facts {
 		earlier, held := known[f.id]
 		if held && !earlier.Ours {
-			lived.Add(fhir.SeverityInformation, fhir.CodeBusinessRule, "", fmt.Sprintf("%s/%s: left as it is: somebody else has changed or reviewed it", earlier.Type, earlier.ID))
+			why := "left as it is: somebody else has changed or reviewed it"
+			switch {
+			case earlier.Deleted:
+				why = "not written again: somebody has deleted it"
+			case alike[f.id]:
+				why = "left as it is, and nothing is written beside it: somebody else has changed or reviewed what is now read in other words"
+			}
+			lived.Add(fhir.SeverityInformation, fhir.CodeBusinessRule, "", earlier.name()+": "+why)
 			continue
 		}
 		made := resources[i]
@@ -218,7 +226,11 @@ func (m *Mapper) Bundle(ctx context.Context, document *fhir.Document, attachment
 			targets = append(targets, fhir.Reference{Reference: earlier.Type + "/" + earlier.ID})
 			continue
 		default:
-			update(bundle, f.id, earlier, made, header)
+			revised, err := revise(earlier, made)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", earlier.name(), err)
+			}
+			update(bundle, f.id, earlier, revised)
 		}
 		written[f.resource]++
 		targets = append(targets, fhir.Reference{Reference: "urn:uuid:" + f.id})

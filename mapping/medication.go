@@ -33,10 +33,12 @@ func (w *writer) medication(f *fact) *resource.MedicationStatement {
 			}
 		}
 	}
+	var reasons []resource.Extension
 	if f.status.Status != "not-taken" {
-		w.reasons(f, r)
+		reasons = w.reasons(f, r)
 	}
 	r.Fact = w.fact(f, said)
+	r.Extension = append(r.Extension, reasons...)
 	if s == nil {
 		return r
 	}
@@ -73,9 +75,13 @@ func (w *writer) doses(said []sig.DoseAndRate) []sig.DoseAndRate {
 	})
 }
 
+// reasonExtension names the extension with the identity of a Condition that a drug refers to, after the namespace: it tells whether anybody has
+// changed the references since.
+const reasonExtension = "reason"
+
 // reasons refers to the Conditions that a drug is given for; what has none of its own is named. A problem that is denied, or a relative's, is
-// no reason.
-func (w *writer) reasons(f *fact, r *resource.MedicationStatement) {
+// no reason. It gives what keeps the identities of those Conditions.
+func (w *writer) reasons(f *fact, r *resource.MedicationStatement) (identities []resource.Extension) {
 	var named []string
 	for _, m := range f.mentions {
 		if m.entity < 0 {
@@ -84,8 +90,9 @@ func (w *writer) reasons(f *fact, r *resource.MedicationStatement) {
 		for _, problem := range w.partsOf(m.entity).reasons {
 			e := w.d.Entities[problem]
 			if cause := w.ids[problem]; cause != nil && cause.resource == Condition && cause.kind.affirms() {
-				if reference := w.reference(cause); !slices.Contains(r.ReasonReference, reference) {
+				if reference := w.reference(cause); !slices.Contains(r.ReasonReference, reference) && !w.deleted[cause.id] {
 					r.ReasonReference = append(r.ReasonReference, reference)
+					identities = append(identities, resource.Extension{URL: w.config.Rules.Namespace + reasonExtension, ValueString: identityPrefix + cause.id})
 				}
 				continue
 			}
@@ -98,4 +105,5 @@ func (w *writer) reasons(f *fact, r *resource.MedicationStatement) {
 			}
 		}
 	}
+	return identities
 }

@@ -50,7 +50,7 @@ func (m *Mapper) meta() *resource.Meta {
 // evidence ties a fact to the exact words: one derivation-reference for each span, then what charthand adds of its own.
 // Offsets and lengths are Unicode code points of the attachment's decoded text.
 func (w *writer) evidence(f *fact) []resource.Extension {
-	path := string(w.note.document.Type) + "." + w.note.attachment.BytesPath()
+	path := w.path()
 	extensions := make([]resource.Extension, 0, 2*len(f.evidence)+len(f.labels)+2)
 	parts := make([]resource.Extension, 4*len(f.evidence))
 	for i, span := range f.evidence {
@@ -82,8 +82,16 @@ func (w *writer) evidence(f *fact) []resource.Extension {
 		case ConfidenceOff:
 		}
 	}
-	return append(extensions, resource.Extension{URL: own + "source-version", ValueString: w.note.source.version})
+	return append(extensions, resource.Extension{URL: own + versionExtension, ValueString: w.note.source.version})
 }
+
+// path is the FHIRPath of the bytes that the text was read from.
+func (r *reader) path() string {
+	return string(r.note.document.Type) + "." + r.note.attachment.BytesPath()
+}
+
+// versionExtension names the extension with the version of the document, after the namespace.
+const versionExtension = "source-version"
 
 // positionExtension names the extension that says where in the original a span of evidence stands, after the namespace.
 const positionExtension = "position"
@@ -108,6 +116,12 @@ func (w *writer) position(span nlp.Span) []resource.Extension {
 	}
 	return parts
 }
+
+// How the narratives of facts end.
+const (
+	foundBySoftware     = ", found in a note by software."
+	takenBackBySoftware = ": entered in error, taken back by software."
+)
 
 // narrative makes a generated narrative of a sentence.
 func narrative(sentence string) *resource.Narrative {

@@ -43,10 +43,7 @@ func (m *Mapper) add(b *fhir.Bundle, resourceType, id, condition string, made an
 }
 
 // update appends the entry that changes a resource of a server, if nobody has changed it meanwhile.
-func update(b *fhir.Bundle, id string, earlier PriorFact, made any, header *resource.Header) {
-	if header != nil {
-		header.ID = earlier.ID
-	}
+func update(b *fhir.Bundle, id string, earlier PriorFact, made any) {
 	b.Entry = append(b.Entry, fhir.Entry{
 		FullURL: "urn:uuid:" + id, Resource: made,
 		Request: fhir.Request{Method: "PUT", URL: earlier.Type + "/" + earlier.ID, IfMatch: `W/"` + earlier.Version + `"`},

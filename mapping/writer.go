@@ -13,13 +13,14 @@ type writer struct {
 	*reader
 	// ids are the facts by their mentions, for references between resources.
 	ids map[int]*fact
-	// elsewhere are the literal references of facts that are left as a server has them.
+	// elsewhere are the literal references of facts that are left as a server has them; deleted are those that nothing can refer to.
 	elsewhere map[string]string
+	deleted   map[string]bool
 	written   string // the note's date, empty where it has none
 }
 
 func newWriter(r *reader, facts []*fact, known map[string]PriorFact) *writer {
-	w := &writer{reader: r, ids: map[int]*fact{}, elsewhere: map[string]string{}}
+	w := &writer{reader: r, ids: map[int]*fact{}, elsewhere: map[string]string{}, deleted: map[string]bool{}}
 	for _, f := range facts {
 		for _, m := range f.mentions {
 			if m.entity >= 0 && w.ids[m.entity] == nil {
@@ -28,6 +29,7 @@ func newWriter(r *reader, facts []*fact, known map[string]PriorFact) *writer {
 		}
 	}
 	for id, fact := range known {
+		w.deleted[id] = fact.Deleted
 		if !fact.Ours {
 			w.elsewhere[id] = fact.Type + "/" + fact.ID
 		}
@@ -99,7 +101,7 @@ func (w *writer) fact(f *fact, said string) resource.Fact {
 	return resource.Fact{
 		Header: resource.Header{
 			ResourceType: string(f.resource), Meta: w.meta(),
-			Text: narrative(string(f.resource) + ": " + said + " (" + state + "), found in a note by software."),
+			Text: narrative(string(f.resource) + ": " + said + " (" + state + ")" + foundBySoftware),
 		},
 		Extension:  w.evidence(f),
 		Identifier: []fhir.Identifier{{System: w.config.Rules.IdentifierSystem, Value: "urn:uuid:" + f.id}},

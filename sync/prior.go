@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -56,20 +57,40 @@ func (w *Worker) beside(ctx context.Context, document *fhir.Document, known []js
 		}
 		resources = append(resources, found...)
 	}
-	// Other Provenances tell of reviewers, and of other notes.
-	var names []string
-	for name := range facts {
-		names = append(names, name)
-	}
-	for len(names) > 0 {
-		n := min(perSearch, len(names))
-		found, err := w.search(ctx, "Provenance?target="+url.QueryEscape(strings.Join(names[:n], ",")))
+	former := map[string]json.RawMessage{}
+	for _, name := range targetsOf(resources, chain) {
+		held, past, err := w.former(ctx, name, facts[name])
 		if err != nil {
 			return nil, err
 		}
-		resources, names = append(resources, found...), names[n:]
+		if held != nil && facts[name] == nil {
+			facts[name] = held
+			resources = append(resources, held)
+		}
+		if past != nil {
+			former[name] = past
+		}
 	}
-	return fhir.NewBeside(unique(resources)), nil
+	// Other Provenances tell of reviewers, and of other notes.
+	found, err := w.targeting(ctx, slices.Sorted(maps.Keys(facts)))
+	if err != nil {
+		return nil, err
+	}
+	beside := fhir.NewBeside(unique(append(resources, found...)))
+	beside.Former = former
+	return beside, nil
+}
+
+// targeting finds every Provenance that tells of some resources.
+func (w *Worker) targeting(ctx context.Context, names []string) (provenances []json.RawMessage, err error) {
+	for some := range slices.Chunk(names, perSearch) {
+		found, err := w.search(ctx, "Provenance?target="+url.QueryEscape(strings.Join(some, ",")))
+		if err != nil {
+			return nil, err
+		}
+		provenances = append(provenances, found...)
+	}
+	return provenances, nil
 }
 
 // related finds the documents that relate to a document, among them those that replace it. A server that cannot search for them says nothing.
@@ -120,8 +141,7 @@ func unique(resources []json.RawMessage) []json.RawMessage {
 func (w *Worker) replaced(ctx context.Context, reference *fhir.Reference) (json.RawMessage, error) {
 	if name := fhir.LocalReference(reference.Reference); name != "" {
 		raw, err := w.config.Server.Read(ctx, name)
-		var answered *client.StatusError
-		if errors.As(err, &answered) && (answered.Status == http.StatusNotFound || answered.Status == http.StatusGone) {
+		if isGone(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -137,6 +157,12 @@ func (w *Worker) replaced(ctx context.Context, reference *fhir.Reference) (json.
 		return nil, err
 	}
 	return found[0], nil
+}
+
+// isGone reports whether a server says that it has not what is asked for, or has it no more.
+func isGone(err error) bool {
+	var answered *client.StatusError
+	return errors.As(err, &answered) && (answered.Status == http.StatusNotFound || answered.Status == http.StatusGone)
 }
 
 // search gives all that a search finds.

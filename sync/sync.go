@@ -225,6 +225,11 @@ func (w *Worker) once(ctx context.Context, job queue.Job) (version string, err e
 		}
 		return version, fmt.Errorf("the note could not be read: %T", err)
 	}
+	if reviewed, err := w.isReviewed(ctx, result.Bundle, document.Beside); err != nil {
+		return version, err
+	} else if reviewed {
+		return version, errChanged
+	}
 	written, err := w.write(ctx, result.Bundle)
 	if err != nil {
 		return version, err

@@ -69,7 +69,7 @@ func (w *Worker) write(ctx context.Context, bundle *fhir.Bundle) (*outcome, erro
 	if bundle == nil {
 		return o, nil
 	}
-	b := &writing{worker: w, outcome: o}
+	b := &writing{worker: w, outcome: o, there: map[string]string{}}
 	var facts, last []fhir.Entry
 	for _, entry := range bundle.Entry {
 		switch typeOf(entry) {
@@ -79,6 +79,9 @@ func (w *Worker) write(ctx context.Context, bundle *fhir.Bundle) (*outcome, erro
 			last = append(last, entry)
 		default:
 			facts = append(facts, entry)
+			if entry.Request.IfMatch != "" {
+				b.there[entry.FullURL] = entry.Request.URL
+			}
 		}
 	}
 	if w.config.Transactions {
@@ -173,6 +176,8 @@ type writing struct {
 	worker  *Worker
 	outcome *outcome
 	first   []fhir.Entry
+	// there are the facts that the server holds already, by fullUrl: one whose change it refuses can still be referred to.
+	there map[string]string
 	// inARow counts the facts that were refused since one was taken.
 	inARow int
 }
@@ -316,7 +321,7 @@ func (b *writing) resolved(entries []fhir.Entry) []fhir.Entry {
 		if err != nil || !strings.Contains(string(encoded), `"urn:uuid:`) || decode(encoded, &tree) != nil {
 			continue
 		}
-		b.resolve(tree, here)
+		b.resolve(tree, here, isOwn(entry))
 		resolved[i].Resource = tree
 	}
 	return resolved
@@ -329,13 +334,17 @@ func decode(data []byte, into *map[string]any) error {
 	return decoder.Decode(into)
 }
 
-// resolve puts ids in the place of fullUrls, all through a resource; it reports whether what it was given still says something.
-func (b *writing) resolve(value any, here map[string]bool) bool {
+// resolve puts ids in the place of fullUrls, all through a resource; it reports whether what it was given still says something. What was refused
+// is gone from what tells of what was written.
+func (b *writing) resolve(value any, here map[string]bool, tells bool) bool {
 	switch value := value.(type) {
 	case map[string]any:
 		if reference, is := value["reference"].(string); is && strings.HasPrefix(reference, "urn:uuid:") && !here[reference] {
-			name, written := b.outcome.ids[reference]
-			if !written {
+			name := b.outcome.ids[reference]
+			if name == "" && !tells {
+				name = b.there[reference]
+			}
+			if name == "" {
 				return false
 			}
 			value["reference"] = name
@@ -344,7 +353,7 @@ func (b *writing) resolve(value any, here map[string]bool) bool {
 			if list, is := inner.([]any); is {
 				kept := list[:0]
 				for _, element := range list {
-					if b.resolve(element, here) {
+					if b.resolve(element, here, tells) {
 						kept = append(kept, element)
 					}
 				}
@@ -353,14 +362,14 @@ func (b *writing) resolve(value any, here map[string]bool) bool {
 				}
 				continue
 			}
-			if !b.resolve(inner, here) {
+			if !b.resolve(inner, here, tells) {
 				delete(value, key)
 			}
 		}
 		return len(value) > 0
 	case []any:
 		for _, element := range value {
-			b.resolve(element, here)
+			b.resolve(element, here, tells)
 		}
 	}
 	return true

@@ -66,7 +66,7 @@ func TestLifeOnHAPI(t *testing.T) {
 	if got := s.facts(); !slices.Equal(got, want) {
 		t.Fatalf("got %q, want %q", got, want)
 	}
-	// A person confirms the gout.
+	// A person confirms the gout, with a system that drops identifiers that it does not know.
 	for _, raw := range s.find("Condition?subject=" + s.patient) {
 		if !bytes.Contains(raw, []byte(`"gout"`)) {
 			continue
@@ -76,6 +76,7 @@ func TestLifeOnHAPI(t *testing.T) {
 			t.Fatal(err)
 		}
 		condition["verificationStatus"] = map[string]any{"coding": []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "confirmed"}}}
+		delete(condition, "identifier")
 		if _, err := s.client.Update(t.Context(), "Condition/"+condition["id"].(string), "", condition); err != nil {
 			t.Fatal(refusedBy(err))
 		}
@@ -84,6 +85,18 @@ func TestLifeOnHAPI(t *testing.T) {
 	for _, raw := range s.find("MedicationStatement?subject=" + s.patient) {
 		if bytes.Contains(raw, []byte(`"warfarin"`)) {
 			s.create("Provenance", verification(fhir.NameOf(raw)))
+		}
+	}
+	// And a site labels the lisinopril.
+	labelled := func() []json.RawMessage {
+		return s.find("MedicationStatement?subject=" + s.patient + "&_tag=" + url.QueryEscape("https://example.org/labels|restricted"))
+	}
+	for _, raw := range s.find("MedicationStatement?subject=" + s.patient) {
+		if bytes.Contains(raw, []byte(`"lisinopril"`)) {
+			label := map[string]any{"tag": []any{map[string]any{"system": "https://example.org/labels", "code": "restricted"}}}
+			if err := s.client.AddMeta(t.Context(), fhir.NameOf(raw), label); err != nil {
+				t.Fatal(refusedBy(err))
+			}
 		}
 	}
 	put := func(resource string) {
@@ -98,8 +111,11 @@ func TestLifeOnHAPI(t *testing.T) {
 		s.eventually(fmt.Sprintf("%q, at last %q", want, s.facts()), func() bool { return slices.Equal(s.facts(), want) })
 	}
 	// Amended: the pneumonia is not said any more; asthma is.
-	put(s.note("Has asthma. Takes lisinopril.", `"docStatus":"amended",`))
+	put(s.note("Has asthma. Has gout. Takes lisinopril.", `"docStatus":"amended",`))
 	becomes("Condition asthma unconfirmed", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril active", confirmed)
+	if n := len(labelled()); n != 1 {
+		t.Errorf("%d statements are labelled", n)
+	}
 	// Withdrawn: all that is charthand's is taken back.
 	put(strings.Replace(s.note("Has asthma. Takes lisinopril.", ""), `"current"`, `"entered-in-error"`, 1))
 	becomes("Condition asthma entered-in-error", "Condition gout confirmed", "Condition pneumonia entered-in-error", "MedicationStatement lisinopril entered-in-error", confirmed)
