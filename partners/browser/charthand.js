@@ -41,8 +41,8 @@ const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 export const launch = () => chromium.launch({ executablePath: process.env.CHARTHAND_CHROMIUM ?? '/usr/bin/chromium', args: flags });
 
 // open(browser, address, options) → a page at / (an empty one with start: false), which has kept what went wrong in page.faults: breaches of the policy, errors, requests to
-// elsewhere. The answers of the API can be replaced with options.answers: { annotate, extract }, each (route) => ….
-export async function open(browser, address, { answers = {}, permissions = [], start = true, ...options } = {}) {
+// elsewhere than the address and the origins of options.also. The answers of the API can be replaced with options.answers: { annotate, extract }, each (route) => ….
+export async function open(browser, address, { answers = {}, permissions = [], start = true, also = [], ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 760 }, colorScheme: 'light', ...options });
   await context.grantPermissions(permissions, { origin: address });
   const page = await context.newPage();
@@ -55,7 +55,7 @@ export async function open(browser, address, { answers = {}, permissions = [], s
     dialog.dismiss();
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(`${address}/`) && !request.url().startsWith(`blob:${address}`)) page.faults.push(`elsewhere: ${request.url()}`);
+    if (![address, ...also].some((origin) => request.url().startsWith(`${origin}/`)) && !request.url().startsWith(`blob:${address}`)) page.faults.push(`elsewhere: ${request.url()}`);
   });
   if (answers.annotate) await page.route('**/api/annotate', answers.annotate);
   if (answers.extract) await page.route('**/$extract*', answers.extract);
