@@ -43,7 +43,7 @@ async function start() {
     if (!session) return say('Open this app from a patient’s record', 'Or log in here:', element('a', { class: 'primary', href: 'app/launch' }, 'Choose a server'));
     server = new FHIRServer(session);
     setToken(session.tokenOf(config.tokenIssuer));
-    marked = markedBy(session.appContext);
+    marked = markedBy(session.appContext, session.documents);
     history.replaceState({ view: 'list' }, '');
     await working(async () => {
       const [patient, reviewer] = await Promise.all([server.read(`Patient/${session.patient}`), reviewerOf(server, session)]);
@@ -59,8 +59,8 @@ async function start() {
   return undefined;
 }
 
-// appContext is what links of CDS cards carry (docs/cds.md).
-function markedBy(context) {
+// What it was launched for: appContext is what links of CDS cards carry (docs/cds.md), others may name the notes themselves.
+function markedBy(context, launched) {
   let read = context;
   try {
     if (typeof read === 'string') read = JSON.parse(read);
@@ -68,7 +68,7 @@ function markedBy(context) {
     read = null;
   }
   const references = (all) => (Array.isArray(all) ? all.filter((r) => typeof r === 'string' && /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}$/.test(r)).slice(0, 100) : []);
-  return { documents: references(read?.documents), facts: references(read?.facts) };
+  return { documents: [...new Set([...references(launched), ...references(read?.documents)])], facts: references(read?.facts) };
 }
 
 // A server that says nothing of scopes is asked, and refuses where it has to.

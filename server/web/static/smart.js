@@ -2,7 +2,8 @@
 //
 //   await begin(config, { server, launch })   leaves this page for the authorisation server; config is that of /app/config.json
 //   await resume(config) → Session or null    on the page that it leads back to, and whenever that is loaded anew; null where nothing was begun
-//   Session { server, patient, user, userName, appContext, scope }: server is the FHIR server; user what the server says in fhirUser
+//   Session { server, patient, user, userName, appContext, documents, scope }: server is the FHIR server; user what it says in fhirUser;
+//   documents are the notes in fhirContext
 //     await session.fetch(address, options) → Response    at the FHIR server only, with the token; a token that is over is renewed
 //     session.tokenOf(issuer) → the token if it is a JWT of this issuer, else ""
 //     session.end()                           forgets all
@@ -23,8 +24,9 @@ function scopesFor(configuration, launch) {
   const of = configuration.capabilities ?? [];
   const [read, change, add] = of.includes('permission-v1') && !of.includes('permission-v2') ? ['read', 'read write', 'read write'] : ['rs', 'rsu', 'crs'];
   const scopes = (type, ways) => ways.split(' ').map((way) => `patient/${type}.${way}`);
+  const self = ['Practitioner', 'PractitionerRole'].map((type) => `user/${type}.${read === 'read' ? 'read' : 'r'}`);
   return [launch ? 'launch' : 'launch/patient', 'openid', 'fhirUser', 'online_access', ...scopes('Patient', read), ...scopes('DocumentReference', read), ...scopes('DiagnosticReport', read),
-    ...scopes('Binary', read), ...types.flatMap((type) => scopes(type, change)), ...scopes('Provenance', add)].join(' ');
+    ...scopes('Binary', read), ...self, ...types.flatMap((type) => scopes(type, change)), ...scopes('Provenance', add)].join(' ');
 }
 
 // allowed(config, iss) → whether the app may be used with a FHIR server.
@@ -76,8 +78,8 @@ export async function resume(config) {
   const claims = token.id_token === undefined ? {} : claimsOf(token.id_token);
   if (token.id_token !== undefined) check(claims, pending);
   const kept = {
-    ...pending, patient: token.patient, user: claims.fhirUser ?? token.fhirUser ?? null, userName: claims.name ?? null, subject: claims.sub ?? null,
-    appContext: token.appContext ?? null, scope: token.scope ?? '', ...tokenParts(token),
+    ...pending, patient: token.patient, user: claims.fhirUser ?? token.fhirUser ?? null, userName: claims.name ?? null,
+    appContext: token.appContext ?? null, documents: contextOf(token.fhirContext), scope: token.scope ?? '', ...tokenParts(token),
   };
   const session = new Session(kept);
   session.keep();
@@ -117,6 +119,9 @@ async function askToken({ tokenEndpoint, clientId }, form) {
   return token;
 }
 
+// fhirContext are resources that the app is launched in front of, beside patient and encounter.
+const contextOf = (context) => (Array.isArray(context) ? context.map((c) => c?.reference).filter((r) => /^(DocumentReference|DiagnosticReport)\//.test(r ?? '')) : []);
+
 const tokenParts = (token) => ({ accessToken: token.access_token, ends: token.expires_in > 0 ? Date.now() + token.expires_in * 1000 : null, ...(token.refresh_token && { refreshToken: token.refresh_token }) });
 
 // The token came from its endpoint over TLS, which stands for its signature (OpenID Connect Core, 3.1.3.7).
@@ -152,9 +157,8 @@ class Session {
   get patient() { return this.#kept.patient; }
   get user() { return this.#kept.user; }
   get userName() { return this.#kept.userName; }
-  get subject() { return this.#kept.subject; }
-  get issuer() { return this.#kept.issuer; }
   get scope() { return this.#kept.scope; }
+  get documents() { return this.#kept.documents; }
   get appContext() { return this.#kept.appContext; }
 
   async fetch(to, options = {}) {
