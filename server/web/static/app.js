@@ -30,10 +30,8 @@ const remark = element('p', { class: 'remark' });
 const confirmAll = element('button', { type: 'button', class: 'quiet', onclick: () => decideAll('confirmed') }, 'Confirm all…');
 const rejectAll = element('button', { type: 'button', class: 'quiet', onclick: () => decideAll('wrong-reading') }, 'Reject all…');
 const key = (name) => element('kbd', {}, name);
-const help = element('p', { class: 'review-keys' }, 'In the list: ', key('j'), ' ', key('k'), ' move, ', key('c'), ' confirms, ', key('e'), ' corrects, ', key('r'), ' rejects');
-const reading = new Reading(noteView, { below, outcome: false, tools: [open, element('div', { class: 'review-all' }, confirmAll, rejectAll), help, remark] });
-
-await start();
+const help = element('p', { class: 'review-keys' }, key('j'), ' ', key('k'), ' move, ', key('c'), ' confirms, ', key('e'), ' corrects, ', key('r'), ' rejects');
+const reading = new Reading(noteView, { below, outcome: false, tools: [open, element('div', { class: 'review-all' }, confirmAll, rejectAll), remark], above: [help] });
 
 async function start() {
   try {
@@ -360,3 +358,5 @@ noteView.addEventListener('keydown', (event) => {
   else return;
   event.preventDefault();
 });
+
+start();

@@ -1,13 +1,13 @@
 // Reading shows a note beside what was made of it: the note with its mentions, filters, an outline, the resources, the Bundle and the outcome.
 //
-//   const reading = new Reading(container, { below, tools, outcome });
+//   const reading = new Reading(container, { below, tools, above, outcome });
 //   reading.show({ annotation, extraction, refusal, name })
 //   reading.replace(index, json)          shows another version of a resource of the Bundle in its place
 //   reading.focus(index)                  moves the focus to a resource; reading.move(step) to the next one, or the one before
 //   reading.focused                       the index of the resource that has the focus, null for none
 //   reading.codings(index)                the codings of the mentions that a resource is about
 //
-// below(resource) may give what stands below each resource, tools are nodes beside the title; with outcome: false there is no tab for one.
+// below(resource) may give what stands below each resource, tools are nodes beside the title, above nodes above the resources; with outcome: false there is no tab for one.
 // annotation is an annotate object; extraction { bundle, outcome } the answer of client.js, or null with a refusal (a Refusal of client.js) where
 // there is none; name says what is shown ("discharge.pdf"). It may be shown anew at any time. One stands on a page: its tabs have ids.
 import { describe, readAnnotation } from './annotation.js';
@@ -43,14 +43,14 @@ export class Reading {
   #tabs;
   #home = null; // what the open card was opened from
 
-  constructor(container, { below, tools = [], outcome = true } = {}) {
+  constructor(container, { below, tools = [], above = [], outcome = true } = {}) {
     this.#root = container;
     this.#view = new NoteView(this.#noteBox, { onPoint: (index) => this.#pointEntity(index), onOpen: (index) => this.#openEntity(index) });
     this.#list = new ResourceList(this.#listBox, { onPoint: (index) => this.#pointResource(index), onOpen: (index) => this.#openResource(index), onSpan: (span) => this.#goTo(span), below });
     this.#filters = new Filters(this.#filterBox, () => this.#filter());
     this.#card = new DetailsCard({ onGo: (index) => this.#openEntity(index, true), onResource: (index) => this.#goToResource(index), onClose: () => this.#home?.focus({ preventScroll: true }) });
     this.#tabs = new Tabs([
-      { id: 'resources', title: 'Resources', content: [this.#refused, this.#listBox] },
+      { id: 'resources', title: 'Resources', content: [this.#refused, ...above, this.#listBox] },
       { id: 'bundle', title: 'Bundle', content: [this.#copyButtons(), this.#json], onShow: () => this.#showJSON() },
       ...(outcome ? [{ id: 'outcome', title: 'Outcome', content: [this.#outcome] }] : []),
     ]);

@@ -10,7 +10,7 @@ export function reviewBar({ title, state, possible, isUncertain, isMarked }, { o
   const by = state.who ? ` by ${state.who}` : '';
   return element('div', { class: `review is-${state.state}`, role: 'group', 'aria-label': `Review of ${title}` },
     isMarked && element('span', { class: 'from-card' }, 'On the card'),
-    element('p', { class: 'review-state' }, element('strong', {}, names[state.state]), by, state.when && [', ', element('time', { dateTime: state.when }, moment(state.when))]),
+    element('p', { class: state.state === 'unreviewed' ? 'unseen' : 'review-state' }, element('strong', {}, names[state.state]), by, state.when && [', ', element('time', { dateTime: state.when }, moment(state.when))]),
     element('div', { class: 'review-buttons' },
       button('confirm', 'Confirm', possible.includes('confirmed'), isUncertain && { title: 'The note is not sure of it: to confirm it is to say that the patient has it' }),
       button('correct', 'Correct…', possible.includes('corrected')),

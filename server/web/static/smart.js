@@ -22,7 +22,7 @@ const types = ['Condition', 'AllergyIntolerance', 'MedicationStatement', 'Proced
 // What the app needs: to read notes, to read and change facts, to read and add Provenances.
 function scopesFor(configuration, launch) {
   const of = configuration.capabilities ?? [];
-  const [read, change, add] = of.includes('permission-v1') && !of.includes('permission-v2') ? ['read', 'read write', 'read write'] : ['rs', 'rsu', 'crs'];
+  const [read, change, add] = of.includes('permission-v1') && !of.includes('permission-v2') ? ['read', 'read write', 'read write'] : ['rs', 'rus', 'crs'];
   const scopes = (type, ways) => ways.split(' ').map((way) => `patient/${type}.${way}`);
   const self = ['Practitioner', 'PractitionerRole'].map((type) => `user/${type}.${read === 'read' ? 'read' : 'r'}`);
   return [launch ? 'launch' : 'launch/patient', 'openid', 'fhirUser', 'online_access', ...scopes('Patient', read), ...scopes('DocumentReference', read), ...scopes('DiagnosticReport', read),
@@ -162,8 +162,8 @@ class Session {
   get appContext() { return this.#kept.appContext; }
 
   async fetch(to, options = {}) {
-    const at = new URL(to, `${this.server}/`);
-    if (at.href !== this.server && !/^[/?]/.test(at.href.slice(this.server.length)) || !at.href.startsWith(this.server)) throw new TypeError('an address elsewhere');
+    const at = new URL(to === '' ? this.server : to, `${this.server}/`);
+    if (!at.href.startsWith(this.server) || !/^([/?]|$)/.test(at.href.slice(this.server.length))) throw new TypeError('an address elsewhere');
     if (this.#kept.ends !== null && this.#kept.ends - early < Date.now() && this.#kept.refreshToken) await this.#renew();
     const used = this.#kept.accessToken;
     const response = await this.#ask(at, options);
