@@ -15,6 +15,7 @@ import { begin, LaunchFailure, resume, SignedOut } from './smart.js';
 const byID = (id) => document.getElementById(id);
 const [message, listView, noteView, back, busy, said] = ['message', 'notes', 'note', 'back', 'busy', 'said'].map(byID);
 const draftKey = 'charthand-draft';
+const atOnce = 4; // decisions that are written at once
 
 let config;
 let session;
@@ -30,7 +31,7 @@ const remark = element('p', { class: 'remark' });
 const confirmAll = element('button', { type: 'button', class: 'quiet', onclick: () => decideAll('confirmed') }, 'Confirm all…');
 const rejectAll = element('button', { type: 'button', class: 'quiet', onclick: () => decideAll('wrong-reading') }, 'Reject all…');
 const key = (name) => element('kbd', {}, name);
-const help = element('p', { class: 'review-keys' }, key('j'), ' ', key('k'), ' move, ', key('c'), ' confirms, ', key('e'), ' corrects, ', key('r'), ' rejects');
+const help = element('p', { class: 'review-keys' }, key('j'), ' ', key('k'), ' move, ', key('c'), ' confirm, ', key('e'), ' correct, ', key('r'), ' reject');
 const reading = new Reading(noteView, { below, outcome: false, tools: [open, element('div', { class: 'review-all' }, confirmAll, rejectAll), remark], above: [help] });
 
 async function start() {
@@ -185,7 +186,9 @@ function count() {
   shown.element = made;
 }
 
-function refresh(index) {
+// A reader may have gone back to the list while a decision was written.
+function refresh(one, index) {
+  if (note !== one) return;
   reading.replace(index, note.facts[index].json);
   count();
 }
@@ -206,45 +209,51 @@ async function ask(index, what) {
 }
 
 async function decide(index, decision) {
+  const one = note;
   hush();
   try {
-    await working(() => reviewing.decide(note, index, decision));
-    tell(index);
+    await working(() => reviewing.decide(one, index, decision));
+    tell(one, index);
   } catch (error) {
-    refresh(index);
-    undecided(error, index, () => decide(index, decision));
+    refresh(one, index);
+    undecided(error, { one, index, again: note === one && (() => decide(index, decision)) });
   }
-  reading.focus(index);
+  if (note === one) reading.focus(index);
 }
 
 async function correct(index, draft = null) {
-  const fact = note.facts[index];
+  const one = note;
+  const fact = one.facts[index];
   const concept = conceptOf(fact.resource);
   await askCorrection({
     title: titleOf(fact), text: wordsOf(concept) ?? '', codings: concept?.coding ?? [], offered: reading.codings(index), draft,
     save: async (correction) => {
       try {
-        await reviewing.decide(note, index, 'corrected', correction);
+        await reviewing.decide(one, index, 'corrected', correction);
       } catch (error) {
-        if (error instanceof Half) return undecided(error, index); // the correction itself is saved
+        if (error instanceof Half) return undecided(error, { one, index }); // the correction itself is saved
         throw error;
       }
       return undefined;
     },
     problem: (error, correction) => problemOf(error, { onSignIn: () => signIn({ index, correction }) }),
   });
-  refresh(index);
-  reading.focus(index);
+  refresh(one, index);
+  if (note === one) reading.focus(index);
 }
 
-function tell(index) {
-  refresh(index);
-  const { state } = stateOf(note.facts[index].resource, note.provenances);
-  said.textContent = `${sentenceOf(note.facts[index].resource)}: ${state.replace('-', ' ')}`;
+function tell(one, index) {
+  refresh(one, index);
+  const { resource } = one.facts[index];
+  said.textContent = `${sentenceOf(resource)}: ${stateOf(resource, one.provenances).state.replace('-', ' ')}`;
 }
+
+// After these the next decision would fail as well.
+const endsAll = (error) => error instanceof SignedOut || (error instanceof Refusal && [0, 403].includes(error.status)) || !(error instanceof Changed || error instanceof Half || error instanceof Refusal);
 
 async function decideAll(decision) {
-  const unread = note.facts.map((fact, index) => ({ fact, index })).filter(({ fact }) => stateOf(fact.resource, note.provenances).state === 'unreviewed');
+  const one = note;
+  const unread = one.facts.map((fact, index) => ({ fact, index })).filter(({ fact }) => stateOf(fact.resource, one.provenances).state === 'unreviewed');
   const meant = ({ fact }) => decision !== 'confirmed' || !isUncertain(fact.resource);
   const counts = [{ type: '', title: 'all facts' }, ...groups.flatMap((g) => g.types.filter((type) => types.includes(type)).map((type) => ({ type, title: g.title })))]
     .map((c) => ({ ...c, of: unread.filter(({ fact }) => c.type === '' || fact.resource.resourceType === c.type) }))
@@ -254,41 +263,51 @@ async function decideAll(decision) {
   hush();
   const chosen = unread.filter(meant).filter(({ fact }) => type === '' || fact.resource.resourceType === type);
   const failures = [];
+  let done = 0;
   await working(async () => {
-    for (const [i, { index }] of chosen.entries()) {
-      busy.textContent = `${i + 1} of ${chosen.length}…`;
-      try {
-        await reviewing.decide(note, index, decision);
-      } catch (error) {
-        failures.push({ error, index });
-        if (error instanceof SignedOut || !(error instanceof Changed || error instanceof Refusal && error.status !== 0)) break;
-      } finally {
-        refresh(index);
-      }
+    for (let i = 0; i < chosen.length && !failures.some(({ error }) => endsAll(error)); i += atOnce) {
+      busy.textContent = `${i} of ${chosen.length}…`;
+      await Promise.all(chosen.slice(i, i + atOnce).map(async ({ index }) => {
+        try {
+          await reviewing.decide(one, index, decision);
+          done++;
+        } catch (error) {
+          failures.push({ error, index });
+        }
+        refresh(one, index);
+      }));
     }
   });
   busy.textContent = 'Reading…';
-  said.textContent = `${chosen.length - failures.length} of ${chosen.length} done`;
-  if (failures.length === 1) undecided(failures[0].error, failures[0].index);
-  else if (failures.length > 1) say(`${failures.length} of ${chosen.length} facts could not be reviewed`, 'Somebody else has changed them, or the server refused. They are shown as they are now.');
+  said.textContent = `${done} of ${chosen.length} done`;
+  const others = failures.filter(({ error }) => !(error instanceof Half));
+  const [ending] = others.filter(({ error }) => endsAll(error));
+  if (ending || others.length === 1) failed((ending ?? others[0]).error);
+  else if (others.length > 1) say(`${others.length} of ${chosen.length} facts could not be reviewed`, 'Somebody else has changed them, or the server refused. They are shown as they are now.');
+  const [half, ...more] = failures.filter(({ error }) => error instanceof Half);
+  if (half) undecided(half.error, { one, index: half.index, more });
 }
 
 /* What goes wrong */
 
-function undecided(error, index, again) {
-  if (error instanceof Half) {
-    const one = note;
-    const retry = async () => {
-      hush();
-      try {
-        await working(() => reviewing.retry(one, index, error));
-        if (note === one) tell(index);
-      } catch (other) {
-        undecided(other instanceof Half ? other : Object.assign(error, { cause: other }), index);
-      }
-    };
-    say('Half of it was saved', 'The fact was changed, but that you did it could not be written.', element('button', { type: 'button', class: 'primary', onclick: retry }, 'Write who decided'));
-  } else failed(error, again);
+// more are other halves, whose turn comes after this one.
+function undecided(error, { one, index, again, more = [] }) {
+  if (!(error instanceof Half)) {
+    failed(error, again);
+    return;
+  }
+  const retry = async () => {
+    hush();
+    try {
+      await working(() => reviewing.retry(one, index, error));
+      tell(one, index);
+      const [next, ...rest] = more;
+      if (next) undecided(next.error, { one, index: next.index, more: rest });
+    } catch {
+      undecided(error, { one, index, more });
+    }
+  };
+  say('Half of it was saved', `${titleOf(one.facts[index])} was changed, but that you did it could not be written.`, element('button', { type: 'button', class: 'primary', onclick: retry }, 'Write who decided'));
 }
 
 function failed(error, again) {

@@ -139,7 +139,8 @@ function claimsOf(jwt) {
   }
 }
 
-const redirectURI = () => new URL('/app', location.href).href;
+// The app's own address, from either of its pages.
+const redirectURI = () => location.origin + location.pathname.replace(/\/launch$/, '');
 
 const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
