@@ -85,6 +85,9 @@ func webRequests(t *testing.T) (list []asked) {
 		}
 	}
 	add("/", "/", nil)
+	add("/app", "/app?code=x&state=y", nil)
+	add("/app/launch", "/app/launch?iss=https%3A%2F%2Ffhir.example&launch=x", nil)
+	list = append(list, asked{operation: "GET /app/config.json", status: 200})
 	const file = "/web/{version}/{name}"
 	for _, name := range []string{"page.js", "style.css", "icon.svg"} {
 		add(file, "/web/"+assets.Version+"/"+name, map[string]string{"version": assets.Version, "name": name})

@@ -9,6 +9,7 @@ import (
 
 	"charthand/cds"
 	"charthand/nlp"
+	"charthand/server"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +22,7 @@ func TestSchemas(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, written := range map[string]reflect.Type{
-		"Annotation": reflect.TypeFor[nlp.Annotation](), "Services": reflect.TypeFor[cds.Discovery](), "Card": reflect.TypeFor[cds.Card](),
+		"Annotation": reflect.TypeFor[nlp.Annotation](), "Services": reflect.TypeFor[cds.Discovery](), "Card": reflect.TypeFor[cds.Card](), "App": reflect.TypeFor[server.App](),
 	} {
 		compareSchema(t, name, written, document.Components.Schemas[name])
 	}

@@ -50,6 +50,7 @@ var unprovoked = map[string]string{}
 func full(config *server.Config) {
 	config.MaxBody = 2000
 	config.Annotator = annotator{}
+	config.App = server.App{ClientID: "app", FHIRServers: []string{"https://fhir.example"}, Scope: "launch", TokenIssuer: "https://auth.example"}
 	config.CDS = &server.CDS{Finder: cardFinder()}
 	config.Hooks = &server.Hooks{Jobs: &jobs{state: map[string]string{}}}
 	config.Keys = []byte(`{"keys":[]}`)

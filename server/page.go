@@ -27,5 +27,6 @@ func (s *Server) page(router *gin.Engine) error {
 	router.HEAD("/", index)
 	router.GET("/web/:version/*name", file)
 	router.HEAD("/web/:version/*name", file)
+	s.app(router, assets)
 	return nil
 }

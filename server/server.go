@@ -50,6 +50,8 @@ type Config struct {
 	Hooks *Hooks
 	// CDS serves cards to CDS clients; nil where there is none.
 	CDS *CDS
+	// App says what the SMART app may be launched with; the zero value that it is not set up.
+	App App
 	// Ready says why new work is not welcome, beside a shutdown; nil where nothing else decides that.
 	Ready func(ctx context.Context) error
 	// Keys are the public keys of SMART Backend Services, a JWK set in JSON; nil where there are none.

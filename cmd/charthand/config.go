@@ -45,6 +45,7 @@ type settings struct {
 	Access      accessSettings      `yaml:"access"`
 	Traces      traceSettings       `yaml:"traces"`
 	CDS         cdsSettings         `yaml:"cds"`
+	App         appSettings         `yaml:"app"`
 	Mapping     *mapping.Rules      `yaml:"mapping"`
 
 	// fetcher is what asks the FHIR server, and fetches attachments.
@@ -199,6 +200,9 @@ func (c *configCheckCommand) Run(_ context.Context, s streams) error {
 	closing, err := in.CDS.configure(&server.Config{}, in.Mapping, in.fetcher, in.FHIRBase, "")
 	closing()
 	if err != nil {
+		return usageError{err}
+	}
+	if err := in.App.configure(&server.Config{}, in.Access.Tokens); err != nil {
 		return usageError{err}
 	}
 	for _, name := range unknownVariables() {

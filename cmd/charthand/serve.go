@@ -73,6 +73,9 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if err := in.App.configure(&config, in.Access.Tokens); err != nil {
+		return usageError{err}
+	}
 	config.CDS.Feedback = func(outcome cds.Outcome) { counted.Feedback(string(outcome)) }
 	if in.FHIRBase != "" {
 		stopBeside, err := c.beside(ctx, in, counted.Extractor(extractor), &config, counted)

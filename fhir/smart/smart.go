@@ -173,7 +173,7 @@ func (s *Source) ask(ctx context.Context) (string, error) {
 		ExpiresIn   json.Number `json:"expires_in"`
 		Error       string      `json:"error"`
 	}
-	status, err := s.get(request, &answer)
+	status, err := get(s.config.HTTP, request, &answer)
 	if err != nil {
 		return "", err
 	}
@@ -194,9 +194,9 @@ func (s *Source) ask(ctx context.Context) (string, error) {
 }
 
 // get makes a request and reads the JSON of its answer.
-func (s *Source) get(request *http.Request, into any) (status int, err error) {
+func get(client *http.Client, request *http.Request, into any) (status int, err error) {
 	request.Header.Set("Accept", "application/json")
-	response, err := s.config.HTTP.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		if request.Context().Err() != nil {
 			return 0, request.Context().Err()
@@ -214,27 +214,40 @@ func (s *Source) get(request *http.Request, into any) (status int, err error) {
 	return response.StatusCode, nil
 }
 
+// Configuration is what a FHIR server says of its authorisation server (SMART App Launch 2.2, section 2.2).
+type Configuration struct {
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	Algorithms            []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+}
+
+// Configure asks the FHIR server at base for its Configuration, which has a token endpoint.
+func Configure(ctx context.Context, client *http.Client, base string) (*Configuration, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+"/.well-known/smart-configuration", nil)
+	if err != nil {
+		return nil, errors.New("smart: the FHIR server is no address")
+	}
+	configuration := &Configuration{}
+	status, err := get(client, request, configuration)
+	switch {
+	case err != nil:
+		return nil, err
+	case status != http.StatusOK:
+		return nil, &Error{status, "for .well-known/smart-configuration"}
+	case configuration.TokenEndpoint == "":
+		return nil, errors.New("smart: .well-known/smart-configuration names no token endpoint")
+	}
+	return configuration, nil
+}
+
 // discover gives the token endpoint.
 func (s *Source) discover(ctx context.Context) (string, error) {
 	if s.endpoint != "" {
 		return s.endpoint, nil
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.config.Base, "/")+"/.well-known/smart-configuration", nil)
+	configuration, err := Configure(ctx, s.config.HTTP, s.config.Base)
 	if err != nil {
-		return "", errors.New("smart: the FHIR server is no address")
-	}
-	var configuration struct {
-		TokenEndpoint string   `json:"token_endpoint"`
-		Algorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported"`
-	}
-	status, err := s.get(request, &configuration)
-	switch {
-	case err != nil:
 		return "", err
-	case status != http.StatusOK:
-		return "", &Error{status, "for .well-known/smart-configuration"}
-	case configuration.TokenEndpoint == "":
-		return "", errors.New("smart: .well-known/smart-configuration names no token endpoint")
 	}
 	if err := s.config.Keys.allowed(configuration.Algorithms); err != nil {
 		return "", err

@@ -24,6 +24,9 @@ var static embed.FS
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; " +
 	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
+// ownAnswers is the part of the Policy that says whom scripts may ask.
+const ownAnswers = "connect-src 'self'"
+
 // contentTypes are those of the files by their ending; a file of another kind is a mistake that New reports.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
@@ -94,9 +97,10 @@ func New() (*Assets, error) {
 	return a, nil
 }
 
-// Page serves one of the pages, and says how it may be used: kept by nobody without asking whether it is still the same.
-func (a *Assets) Page(name string, w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Security-Policy", Policy)
+// Page serves one of the pages, and says how it may be used: kept by nobody without asking whether it is still the same. Its scripts may ask
+// the servers of some origins ("https://fhir.example.org") beside its own.
+func (a *Assets) Page(name string, w http.ResponseWriter, r *http.Request, origins ...string) {
+	w.Header().Set("Content-Security-Policy", strings.Replace(Policy, ownAnswers, strings.Join(append([]string{ownAnswers}, origins...), " "), 1))
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 	w.Header().Set("Cache-Control", "no-cache")
 	a.serve(name, w, r)

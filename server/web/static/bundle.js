@@ -28,7 +28,7 @@ export function readBundle(bundle, utf16) {
       type: resource.resourceType,
       group: Math.max(groups.findIndex((g) => g.types.includes(resource.resourceType)), -1),
       title: titleOf(resource, concept),
-      details: detailsOf(resource),
+      details: [...detailsOf(resource), ...statusesOf(resource)],
       codings: concept?.coding ?? [],
       spans: spansOf(extensions, utf16),
       labels: extensions.filter((x) => /[:/]label$/.test(x.url)).map((x) => x.valueString),
@@ -60,6 +60,12 @@ export function link(note, resources) {
   }
 }
 
+// sentenceOf(resource) → what it says in words: "pneumonia, left lung (active, confirmed)".
+export function sentenceOf(resource) {
+  const statuses = statusesOf(resource);
+  return [titleOf(resource, conceptOf(resource)), ...detailsOf(resource)].join(', ') + (statuses.length > 0 ? ` (${statuses.join(', ')})` : '');
+}
+
 // mentionsOf(note, resource) → the entities that a resource is about: those with its labels, or all that it rests on.
 export function mentionsOf(note, resource) {
   const all = resource.entities.map((index) => note.entities[index]);
@@ -81,7 +87,7 @@ function spansOf(extensions, utf16) {
     .map(({ offset, length }) => ({ start: utf16(offset), end: utf16(offset + length), place: places.get(offset) ?? '' }));
 }
 
-const conceptOf = (r) => r.medicationCodeableConcept ?? (r.resourceType === 'FamilyMemberHistory' ? r.condition?.[0]?.code : r.code);
+export const conceptOf = (r) => r.medicationCodeableConcept ?? (r.resourceType === 'FamilyMemberHistory' ? r.condition?.[0]?.code : r.code);
 
 export const wordsOf = (concept) => concept?.text ?? concept?.coding?.[0]?.display ?? concept?.coding?.[0]?.code;
 
@@ -95,7 +101,6 @@ function titleOf(r, concept) {
 const each = (element) => (Array.isArray(element) ? element : element === undefined ? [] : [element]);
 
 function detailsOf(r) {
-  const code = (c) => c?.coding?.[0]?.code ?? c?.text;
   const list = [];
   const add = (before, words) => {
     if (words !== undefined && words !== null && words !== '') list.push(before + words);
@@ -112,12 +117,12 @@ function detailsOf(r) {
   add('', time(r, 'effective'));
   if (r.resourceType === 'Device') for (const version of each(r.version)) if (version.type?.text !== undefined) add(`${version.type.text} `, version.value);
   if (r.resourceType === 'Provenance') add('', `${r.target?.length ?? 0} resources`);
-  if (r.resourceType !== 'Device') {
-    add('', code(r.clinicalStatus));
-    add('', code(r.verificationStatus));
-    add('', r.status);
-  }
   return list;
+}
+
+function statusesOf(r) {
+  const code = (c) => c?.coding?.[0]?.code ?? c?.text;
+  return r.resourceType === 'Device' ? [] : [code(r.clinicalStatus), code(r.verificationStatus), r.status].filter(Boolean);
 }
 
 function value(r) {

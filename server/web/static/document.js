@@ -46,7 +46,8 @@ function resource(data, contentType, title, { patient, date }) {
   });
 }
 
-function base64(bytes) {
+// base64(bytes) → the bytes in base64.
+export function base64(bytes) {
   const pieces = [];
   for (let i = 0; i < bytes.length; i += 0x8000) pieces.push(String.fromCharCode(...bytes.subarray(i, i + 0x8000)));
   return btoa(pieces.join(''));

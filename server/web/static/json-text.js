@@ -76,3 +76,15 @@ export function member(json, name) {
   const part = parts(json).find((p) => p.key === name);
   return part ? json.slice(part.start, part.end) : '';
 }
+
+// edit(json, path, value) → the same JSON with another value at a path of names and indexes; undefined takes the member out. What is not on the path
+// stays as it was written.
+export function edit(json, [key, ...rest], value) {
+  const members = parts(json).map((p) => ({ key: p.key, text: json.slice(p.start, p.end) }));
+  const old = members.find((m) => m.key === key);
+  const made = rest.length > 0 ? old && edit(old.text, rest, value) : JSON.stringify(value);
+  if (old) old.text = made;
+  else members.push({ key, text: made });
+  const left = members.filter((m) => m.text !== undefined);
+  return json.trimStart()[0] === '[' ? `[${left.map((m) => m.text).join(',')}]` : `{${left.map((m) => `${JSON.stringify(m.key)}:${m.text}`).join(',')}}`;
+}

@@ -1,8 +1,13 @@
 // Reading shows a note beside what was made of it: the note with its mentions, filters, an outline, the resources, the Bundle and the outcome.
 //
-//   const reading = new Reading(container);
+//   const reading = new Reading(container, { below, tools, above, outcome });
 //   reading.show({ annotation, extraction, refusal, name })
+//   reading.replace(index, json)          shows another version of a resource of the Bundle in its place
+//   reading.focus(index)                  moves the focus to a resource; reading.move(step) to the next one, or the one before
+//   reading.focused                       the index of the resource that has the focus, null for none
+//   reading.codings(index)                the codings of the mentions that a resource is about
 //
+// below(resource) may give what stands below each resource, tools are nodes beside the title, above nodes above the resources; with outcome: false there is no tab for one.
 // annotation is an annotate object; extraction { bundle, outcome } the answer of client.js, or null with a refusal (a Refusal of client.js) where
 // there is none; name says what is shown ("discharge.pdf"). It may be shown anew at any time. One stands on a page: its tabs have ids.
 import { describe, readAnnotation } from './annotation.js';
@@ -38,21 +43,21 @@ export class Reading {
   #tabs;
   #home = null; // what the open card was opened from
 
-  constructor(container) {
+  constructor(container, { below, tools = [], above = [], outcome = true } = {}) {
     this.#root = container;
     this.#view = new NoteView(this.#noteBox, { onPoint: (index) => this.#pointEntity(index), onOpen: (index) => this.#openEntity(index) });
-    this.#list = new ResourceList(this.#listBox, { onPoint: (index) => this.#pointResource(index), onOpen: (index) => this.#openResource(index), onSpan: (span) => this.#goTo(span) });
+    this.#list = new ResourceList(this.#listBox, { onPoint: (index) => this.#pointResource(index), onOpen: (index) => this.#openResource(index), onSpan: (span) => this.#goTo(span), below });
     this.#filters = new Filters(this.#filterBox, () => this.#filter());
     this.#card = new DetailsCard({ onGo: (index) => this.#openEntity(index, true), onResource: (index) => this.#goToResource(index), onClose: () => this.#home?.focus({ preventScroll: true }) });
     this.#tabs = new Tabs([
-      { id: 'resources', title: 'Resources', content: [this.#refused, this.#listBox] },
+      { id: 'resources', title: 'Resources', content: [this.#refused, ...above, this.#listBox] },
       { id: 'bundle', title: 'Bundle', content: [this.#copyButtons(), this.#json], onShow: () => this.#showJSON() },
-      { id: 'outcome', title: 'Outcome', content: [this.#outcome] },
+      ...(outcome ? [{ id: 'outcome', title: 'Outcome', content: [this.#outcome] }] : []),
     ]);
     const panes = this.#paneSwitch();
     this.#root.classList.add('reading');
     this.#root.replaceChildren(
-      element('header', { class: 'reading-head' }, this.#title, this.#counts, panes),
+      element('header', { class: 'reading-head' }, this.#title, this.#counts, ...tools, panes),
       element('aside', { class: 'side', 'aria-label': 'Filters and outline' },
         element('details', { open: matchMedia('(min-width: 900px)').matches },
           element('summary', {}, 'Filter and outline'),
@@ -88,6 +93,35 @@ export class Reading {
     this.#tabs.count('outcome', issues.length);
     this.#tabs.show('resources');
     this.#root.dataset.pane = 'note';
+  }
+
+  replace(index, json) {
+    const entries = member(this.#bundle, 'entry');
+    const { start, end } = parts(entries)[index];
+    const entry = `{"resource":${json}}`;
+    this.#bundle = this.#bundle.replace(entries, () => entries.slice(0, start) + entry + entries.slice(end));
+    this.#json.replaceChildren();
+    const [made] = readBundle({ entry: [JSON.parse(entry)] }, this.#note.utf16);
+    this.#resources[index] = { ...made, index };
+    link(this.#note, this.#resources);
+    this.#list.replace(this.#resources[index], this.#jsonOf());
+  }
+
+  focus(index) {
+    this.#tabs.show('resources');
+    this.#list.focus(index);
+  }
+
+  move(step) {
+    this.#list.move(step);
+  }
+
+  get focused() {
+    return this.#list.focused;
+  }
+
+  codings(index) {
+    return mentionsOf(this.#note, this.#resources[index]).flatMap((entity) => entity.codings);
   }
 
   #summary() {

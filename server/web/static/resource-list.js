@@ -1,12 +1,14 @@
 // ResourceList shows the resources of a Bundle, in groups.
 //
-//   const list = new ResourceList(container, { onPoint(index | null), onOpen(index), onSpan(span) });
+//   const list = new ResourceList(container, { onPoint(index | null), onOpen(index), onSpan(span), below(resource) });
 //   list.show(resources, { note, jsonOf(index) })   Resources of bundle.js; jsonOf gives a resource's own text in JSON
+//   list.replace(resource, jsonOf)        shows another version of one resource in its place
 //   list.setVisible(isVisible)            isVisible(resource) → boolean
 //   list.light(indexes)                   lights these up, and scrolls the list to the first of them
-//   list.open(index)                      opens a resource and moves the focus there
+//   list.open(index)                      opens a resource and moves the focus there; list.focus(index) only moves it
+//   list.move(step), list.focused         moves the focus on by one, or back (-1); the index of the resource that has it, null for none
 //
-// onPoint is told which resource the pointer or the focus is on, onOpen which one was opened, onSpan which of its places is asked for. The arrow
+// below may give a node that stands below the head of a resource; the arrow keys in it are its own. onPoint is told which resource the pointer or the focus is on, onOpen which one was opened, onSpan which of its places is asked for. The arrow
 // keys move among resources; Tab enters the list once.
 import { groups } from './bundle.js';
 import { element, moveFocus } from './dom.js';
@@ -21,9 +23,9 @@ export class ResourceList {
   #stopAt;
   #pointed = null;
 
-  constructor(container, { onPoint = () => {}, onOpen = () => {}, onSpan = () => {} } = {}) {
+  constructor(container, { onPoint = () => {}, onOpen = () => {}, onSpan = () => {}, below = () => null } = {}) {
     this.#container = container;
-    this.#calls = { onPoint, onOpen, onSpan };
+    this.#calls = { onPoint, onOpen, onSpan, below };
     container.classList.add('resources');
     this.#stopAt = moveFocus(container, () => this.#items.filter((i) => i && !i.hidden).map((i) => i.firstElementChild), { horizontal: false });
     const point = (target) => {
@@ -57,11 +59,22 @@ export class ResourceList {
       const one = others.length === 0;
       return element('section', { class: 'group' },
         element('h3', {}, group.title, ' ', element('span', { class: 'count' }, members.length), one && element('span', { class: 'type' }, type)),
-        element('ul', {}, ...members.map((r) => (this.#items[r.index] = item(r, !one)))));
+        element('ul', {}, ...members.map((r) => (this.#items[r.index] = item(r, !one, this.#calls.below(r))))));
     });
     const none = resources.length === 0 && element('p', { class: 'empty' }, 'No resources.');
     this.#container.replaceChildren(...[...sections, none].filter(Boolean));
     this.setVisible(() => true);
+  }
+
+  replace(resource, jsonOf) {
+    this.#shown.resources[resource.index] = resource;
+    this.#shown.jsonOf = jsonOf;
+    const old = this.#items[resource.index];
+    const made = item(resource, old.querySelector('.resource-foot .type') !== null, this.#calls.below(resource));
+    made.hidden = old.hidden;
+    this.#items[resource.index] = made;
+    old.replaceWith(made);
+    this.#stopAt(this.#items.find((i) => i && !i.hidden)?.firstElementChild ?? null);
   }
 
   setVisible(isVisible) {
@@ -89,8 +102,26 @@ export class ResourceList {
     one.firstElementChild.focus({ preventScroll: true });
   }
 
+  focus(index) {
+    this.#items[index]?.scrollIntoView({ block: 'nearest' });
+    this.#items[index]?.firstElementChild.focus({ preventScroll: true });
+  }
+
+  move(step) {
+    const shown = [...this.#container.querySelectorAll('.group:not([hidden]) .resource:not([hidden])')];
+    const at = shown.findIndex((e) => e.contains(document.activeElement));
+    const to = shown[Math.max(0, Math.min(shown.length - 1, at + step))];
+    if (to) this.focus(Number(to.dataset.index));
+  }
+
+  get focused() {
+    const found = this.#items.findIndex((i) => i?.contains(document.activeElement));
+    return found < 0 ? null : found;
+  }
+
   #toggle(index) {
-    const [head, more] = this.#items[index].children;
+    const head = this.#items[index].querySelector('.resource-head');
+    const more = this.#items[index].querySelector('.resource-more');
     const opens = head.getAttribute('aria-expanded') !== 'true';
     head.setAttribute('aria-expanded', opens);
     more.hidden = !opens;
@@ -113,7 +144,7 @@ export class ResourceList {
   }
 }
 
-function item(r, withType) {
+function item(r, withType, below) {
   const codes = r.codings.filter((c) => c.code).slice(0, 2).map((c) => element('span', { class: 'chip', title: systemName(c.system ?? '') }, c.code));
   return element('li', { class: 'resource', 'data-index': r.index, 'data-type': r.type },
     element('button', { type: 'button', class: 'resource-head', 'aria-expanded': 'false', tabIndex: -1 },
@@ -122,5 +153,6 @@ function item(r, withType) {
       element('span', { class: 'resource-details' }, r.details.join(' · ')),
       element('span', { class: 'resource-foot' },
         withType && element('span', { class: 'type' }, r.type), ...codes, r.request !== 'POST' && r.request !== '' && element('span', { class: 'chip' }, r.request))),
+    below,
     element('div', { class: 'resource-more', hidden: true }));
 }

@@ -1,7 +1,7 @@
 // Tabs are panels of which one is shown (the tabs pattern of WAI-ARIA: arrow keys move among the tabs).
 //
 //   const tabs = new Tabs([{ id, title, content: [nodes], onShow }]);
-//   tabs.element, tabs.show(id), tabs.count(id, number)
+//   tabs.element, tabs.show(id), tabs.count(id, number), which does nothing for a tab that is not there
 import { element, moveFocus } from './dom.js';
 
 export class Tabs {
@@ -30,6 +30,7 @@ export class Tabs {
   }
 
   count(id, number) {
-    this.#tabs.get(id).count.textContent = number;
+    const tab = this.#tabs.get(id);
+    if (tab) tab.count.textContent = number;
   }
 }
