@@ -67,6 +67,7 @@ for (const colorScheme of ['light', 'dark']) {
     await page.fill('#correct-code', '235743');
     await page.keyboard.press('Enter');
     await item('Metformin hydrochloride').locator('.is-corrected').waitFor();
+    await page.mouse.move(5, 5);
     await item('Fever').locator('.resource-head').focus();
     await shoot('note');
   }
