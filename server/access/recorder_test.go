@@ -53,7 +53,12 @@ var seen = access.Record{
 func written(t *testing.T, s *auditServer, own bool, waiting int, during func(r *access.Recorder)) (endings map[access.Ending]int) {
 	t.Helper()
 	endings = map[access.Ending]int{}
-	r := access.NewRecorder(access.RecorderConfig{Server: s, Own: own, Waiting: waiting, Observe: func(e access.Ending) { endings[e]++ }})
+	var mutex sync.Mutex // it is told by who records, and by who writes
+	r := access.NewRecorder(access.RecorderConfig{Server: s, Own: own, Waiting: waiting, Observe: func(e access.Ending) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		endings[e]++
+	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
