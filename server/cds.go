@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -42,11 +43,39 @@ func (s *Server) cdsRoutes(router *gin.Engine) {
 		guard = access.New(access.Config{})
 	}
 	router.GET(servicesRoute, func(c *gin.Context) { c.JSON(http.StatusOK, cds.Discover()) })
-	router.POST(serviceRoute, s.admitBy(guard, "", ""), s.cards)
-	router.POST(feedbackRoute, s.admitBy(guard, "", ""), s.feedback)
+	router.POST(serviceRoute, s.admitBy(guard, "", ""), s.call(s.cards))
+	router.POST(feedbackRoute, s.admitBy(guard, "", ""), s.call(s.feedback))
 }
 
-// called reads the body of a call of a service; where that comes to nothing, it has answered so. The place that it has taken is to be left.
+// call answers a call of a service with what work makes of its body, in a place among the calls.
+func (s *Server) call(work func(c *gin.Context, body []byte) (answer any, err error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if !enter(s.calls) {
+			s.busy(c)
+			return
+		}
+		defer leave(s.calls)
+		body, ok := s.called(c)
+		if !ok {
+			return
+		}
+		answer, err := work(c, body)
+		var lacks missing
+		switch {
+		case errors.As(err, &lacks):
+			s.fail(c, http.StatusPreconditionFailed, fhir.CodeRequired, lacks.Error())
+		case err != nil:
+			s.refuse(c, err)
+		default:
+			c.JSON(http.StatusOK, answer)
+		}
+	}
+}
+
+// missing is an error that names what a call did not send, and what cannot be searched.
+type missing struct{ error }
+
+// called reads the body of a call of a service; where that comes to nothing, it has answered so.
 func (s *Server) called(c *gin.Context) (body []byte, ok bool) {
 	if c.Param("id") != cds.ID {
 		s.fail(c, http.StatusNotFound, fhir.CodeNotFound, "there is no such service; "+servicesRoute+" has those that there are")
@@ -60,29 +89,18 @@ func (s *Server) called(c *gin.Context) (body []byte, ok bool) {
 }
 
 // cards is POST /cds-services/{id}.
-func (s *Server) cards(c *gin.Context) {
-	if !enter(s.calls) {
-		s.busy(c)
-		return
-	}
-	defer leave(s.calls)
-	body, ok := s.called(c)
-	if !ok {
-		return
-	}
+func (s *Server) cards(c *gin.Context, body []byte) (any, error) {
 	request, err := cds.ReadRequest(body)
 	if err != nil {
-		s.refuse(c, err)
-		return
+		return nil, err
 	}
 	c.Set(patientKey, "Patient/"+request.Context.PatientID)
 	ctx, cancel := context.WithTimeout(c.Request.Context(), gatherTime)
 	defer cancel()
 	server, why := s.asked(request)
 	resources, err := cds.Gather(ctx, request, server, why)
-	if err != nil { // it names what is missing
-		s.fail(c, http.StatusPreconditionFailed, fhir.CodeRequired, err.Error())
-		return
+	if err != nil {
+		return nil, missing{err}
 	}
 	found := s.config.CDS.Finder.Cards(ctx, request, resources, server)
 	told := make([]cds.Feedback, 0, len(found))
@@ -91,7 +109,7 @@ func (s *Server) cards(c *gin.Context) {
 	}
 	c.Set(cardsKey, told)
 	limitAnswer(c)
-	c.JSON(http.StatusOK, map[string]any{"cards": found})
+	return map[string]any{"cards": found}, nil
 }
 
 // asked gives the server that a call lets charthand ask, nil where there is none, and why.
@@ -110,20 +128,10 @@ func (s *Server) asked(r *cds.Request) (server cds.Server, why string) {
 }
 
 // feedback is POST /cds-services/{id}/feedback.
-func (s *Server) feedback(c *gin.Context) {
-	if !enter(s.calls) {
-		s.busy(c)
-		return
-	}
-	defer leave(s.calls)
-	body, ok := s.called(c)
-	if !ok {
-		return
-	}
+func (s *Server) feedback(c *gin.Context, body []byte) (any, error) {
 	told, err := cds.ReadFeedback(body)
 	if err != nil {
-		s.refuse(c, err)
-		return
+		return nil, err
 	}
 	c.Set(cardsKey, told)
 	if count := s.config.CDS.Feedback; count != nil {
@@ -131,7 +139,7 @@ func (s *Server) feedback(c *gin.Context) {
 			count(one.Outcome)
 		}
 	}
-	c.JSON(http.StatusOK, json.RawMessage("{}"))
+	return json.RawMessage("{}"), nil
 }
 
 // cardsOf gives the cards that a request was about, for the audit.
