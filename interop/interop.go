@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -47,11 +46,7 @@ func NewRun() string { return strings.ToLower(rand.Text()[:16]) }
 // IsLocal reports whether an address is this machine's.
 func IsLocal(base string) bool {
 	at, err := url.Parse(base)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(at.Hostname())
-	return strings.EqualFold(at.Hostname(), "localhost") || ip != nil && ip.IsLoopback()
+	return err == nil && client.IsLoopback(at.Hostname())
 }
 
 // run is the work on one server.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -148,16 +147,10 @@ func (a accessSettings) configure(config *server.Config) error {
 
 // warning says that nobody else is let in where others reach the address; empty where that is not so.
 func (a accessSettings) warning(listen string) string {
-	if a.Open || a.KeysFile != "" || a.Tokens != nil || isLoopback(listen) {
+	if a.Open || a.KeysFile != "" || a.Tokens != nil || access.IsLocal(listen) {
 		return ""
 	}
 	return "warning: other machines reach " + listen + ", and none is let in to extract: say who may ask (access in the settings), or let everybody in (--open)"
-}
-
-// isLoopback reports whether an address to listen on is reached by this machine alone.
-func isLoopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err == nil && host == "localhost" || access.IsLocal(listen)
 }
 
 // certificate is the server's, read again where its files have changed.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"charthand/fhir/client"
 	"charthand/fhir/smart"
 	"charthand/server"
 )
@@ -74,11 +75,7 @@ func originOf(address string) (string, error) {
 	if err != nil || u.User != nil || !hostForm.MatchString(u.Host) {
 		return "", errors.New("it is no address")
 	}
-	host := u.Host
-	if u.Port() == "" {
-		host += ":80"
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(host)) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !client.IsLoopback(u.Hostname())) {
 		return "", errors.New("it is no https address")
 	}
 	return u.Scheme + "://" + strings.ToLower(u.Host), nil

@@ -24,6 +24,12 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	return dialer.DialContext(ctx, network, address)
 }
 
+// IsLoopback reports whether a host, a name or an IP address without a port, is this machine.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
 // special are the networks that are not of the public internet (IANA's special-purpose address registries, RFC 6890), but for those that
 // netip knows by itself, and those in which an IPv4 address is hidden.
 var special = func() (list []netip.Prefix) {

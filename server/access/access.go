@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"charthand/fhir/client"
 )
 
 // Caller is who asks.
@@ -122,14 +124,10 @@ func AddressOf(r *http.Request) string {
 	return host
 }
 
-// IsLocal reports whether an address is of this machine.
+// IsLocal reports whether an address, a host and its port, is of this machine.
 func IsLocal(remote string) bool {
 	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return err == nil && client.IsLoopback(host)
 }
 
 // IsThisMachine reports whether a request is one of this machine to itself. A browser here that was led to another site's name, which means this
@@ -139,8 +137,7 @@ func IsThisMachine(r *http.Request) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return IsLocal(r.RemoteAddr) && (host == "" || strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback())
+	return IsLocal(r.RemoteAddr) && (host == "" || client.IsLoopback(strings.Trim(host, "[]")))
 }
 
 // minKey is how long an API key has to be, in characters.

@@ -8,9 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
+
+	"charthand/fhir/client"
 
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/sync/singleflight"
@@ -41,16 +42,16 @@ const (
 )
 
 // NewKeySet makes a KeySet that is fetched from an https address, or from one of this machine. now may be nil.
-func NewKeySet(address string, client *http.Client, now func() time.Time) (*KeySet, error) {
+func NewKeySet(address string, asks *http.Client, now func() time.Time) (*KeySet, error) {
 	if now == nil {
 		now = time.Now
 	}
-	set := &KeySet{address: address, http: client, now: now, keys: map[string]jose.JSONWebKey{}}
+	set := &KeySet{address: address, http: asks, now: now, keys: map[string]jose.JSONWebKey{}}
 	at, err := url.Parse(address)
-	if err != nil || at.Host == "" || at.Scheme != "https" && (at.Scheme != "http" || !IsLocal(hostPort(at))) {
+	if err != nil || at.Host == "" || at.Scheme != "https" && (at.Scheme != "http" || !client.IsLoopback(at.Hostname())) {
 		return set, fmt.Errorf("%q is no https address", address)
 	}
-	if client == nil {
+	if asks == nil {
 		return set, errors.New("nothing asks for keys")
 	}
 	return set, nil
@@ -70,18 +71,6 @@ func ReadKeySet(data []byte) (*KeySet, error) {
 
 // Address is where the keys are fetched from, empty where they are not.
 func (s *KeySet) Address() string { return s.address }
-
-// hostPort gives the host of a URL as an address; localhost is this machine.
-func hostPort(u *url.URL) string {
-	host := u.Hostname()
-	if host == "localhost" {
-		host = "127.0.0.1"
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":0"
-}
 
 // key gives a key. One that is not known is asked for, at most every few seconds: the issuer has changed its keys, or the token is made up. Where
 // keys are old, the caller who finds them so asks for new ones; the others go on with the old ones meanwhile, and so does everybody while the
